@@ -30,4 +30,4 @@ def cargo(target, directory, command, *arguments, crates, environment=None, link
 
 
 def linker_variable(target):
-    return f"CARGO_TARGET_{target.upper().replace('-', '_')}_LINKER"
+    return f"CARGO_TARGET_{target.upper().translate(str.maketrans('-.', '__'))}_LINKER"

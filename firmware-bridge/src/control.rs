@@ -22,6 +22,8 @@ const UP_BYTES: usize = 256;
 /// Bytes on their way from the BitScope: what a UART of 1 Mbaud sends in 5 ms.
 const DOWN_BYTES: usize = 512;
 
+/// How long bytes may wait for a BitScope that takes none.
+const UP_LIMIT: Micros = Micros::from_millis(100);
 /// How long an armed job leaves the BitScope alone after bytes were passed through without a request to the bridge.
 const UNASKED: Micros = Micros::from_millis(60_000);
 /// How long when the computer asked for that.
@@ -65,6 +67,15 @@ pub(crate) enum Mode {
     Messages,
 }
 
+/// Who takes the bytes of the BitScope that pass through.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Taker {
+    /// The uplink.
+    Uplink,
+    /// The port that is the BitScope itself, on a board that has one: while it is open, the uplink takes none.
+    Direct,
+}
+
 /// Completes at the deadline; never if there is none.
 pub(crate) async fn until<C: Clock>(clock: &C, deadline: Option<Instant>) {
     match deadline {
@@ -89,6 +100,7 @@ pub struct Bridge<F> {
     fault: Cell<Option<Fault>>,
     scope: Cell<Option<SerialNumber>>,
     captures: Cell<u32>,
+    within_bands: Cell<u32>,
     /// How often the bridge was started.
     boot: u32,
     /// The time at power-up in microseconds since 1970, if a computer has given it.
@@ -97,8 +109,10 @@ pub struct Bridge<F> {
     changed: Signal<NoopRawMutex, ()>,
     /// The state changed: for the LED alone.
     state_changed: Signal<NoopRawMutex, ()>,
+    taker: Cell<Taker>,
     up: Pipe<NoopRawMutex, UP_BYTES>,
-    down: Pipe<NoopRawMutex, DOWN_BYTES>,
+    uplink_down: Pipe<NoopRawMutex, DOWN_BYTES>,
+    direct_down: Pipe<NoopRawMutex, DOWN_BYTES>,
 }
 
 impl<F> Bridge<F> {
@@ -122,10 +136,13 @@ impl<F> Bridge<F> {
             fault: Cell::new(None),
             scope: Cell::new(None),
             captures: Cell::new(0),
+            within_bands: Cell::new(0),
             changed: Signal::new(),
             state_changed: Signal::new(),
+            taker: Cell::new(Taker::Uplink),
             up: Pipe::new(),
-            down: Pipe::new(),
+            uplink_down: Pipe::new(),
+            direct_down: Pipe::new(),
         }
     }
 
@@ -140,6 +157,14 @@ impl<F> Bridge<F> {
             }
         }
         self.changed.signal(());
+    }
+
+    /// Reports an edge of the trigger input: ends the wait of an armed job for its trigger, and else captures once without
+    /// one. It is ignored while something else was ordered, and while the BitScope is lent to the other end of the uplink.
+    pub fn trigger(&self, now: Instant) {
+        if self.order.get().is_none() && !self.is_lent(now) {
+            self.set_order(Order::CaptureNow);
+        }
     }
 
     /// What the bridge does, for its LED.
@@ -212,20 +237,51 @@ impl<F> Bridge<F> {
         &self.up
     }
 
-    /// Bytes on their way from the BitScope.
-    pub(crate) fn down(&self) -> &Pipe<NoopRawMutex, DOWN_BYTES> {
-        &self.down
+    /// Bytes on their way from the BitScope to `taker`.
+    pub(crate) fn down(&self, taker: Taker) -> &Pipe<NoopRawMutex, DOWN_BYTES> {
+        match taker {
+            Taker::Uplink => &self.uplink_down,
+            Taker::Direct => &self.direct_down,
+        }
+    }
+
+    /// Who takes them now.
+    pub(crate) fn taker(&self) -> Taker {
+        self.taker.get()
+    }
+
+    /// Has somebody else take them, who gets nothing of what is on its way.
+    pub(crate) fn set_taker(&self, taker: Taker) {
+        self.taker.set(taker);
+        self.lend_anew(UNASKED, Instant(0));
+        self.direct_down.clear();
+        self.uplink_down.clear();
+        self.notify();
+    }
+
+    fn lend_anew(&self, for_each: Micros, until: Instant) {
+        self.lent_for.set(for_each);
+        self.lent_until.set(until);
+        self.up.clear();
+    }
+
+    /// Whether bytes of the BitScope pass to somebody.
+    fn passes(&self) -> bool {
+        self.taker.get() == Taker::Direct || self.mode.get() == Mode::PassThrough
+    }
+
+    /// Whether whoever they pass to has used the BitScope just now.
+    fn is_lent(&self, now: Instant) -> bool {
+        self.passes() && now < self.lent_until.get()
     }
 
     /// Whom the BitScope is for at this moment.
     pub(crate) fn want(&self, now: Instant) -> Want {
-        let passes = self.mode.get() == Mode::PassThrough;
-        let lent = passes && now < self.lent_until.get();
         match self.order.get() {
-            _ if lent => Want::PassThrough,
+            _ if self.is_lent(now) => Want::PassThrough,
             Some(order) => Want::Order(order),
             None if self.armed.get() => Want::Job,
-            None if passes => Want::PassThrough,
+            None if self.passes() => Want::PassThrough,
             None => Want::Nothing,
         }
     }
@@ -244,15 +300,29 @@ impl<F> Bridge<F> {
 
     pub(crate) fn set_mode(&self, mode: Mode, hold: bool, now: Instant) {
         self.mode.set(mode);
-        self.lent_for.set(if hold { HELD } else { UNASKED });
-        self.lent_until.set(if hold { now + HELD } else { Instant(0) });
-        self.up.clear();
-        self.down.clear();
+        self.uplink_down.clear();
+        // What passes to somebody else goes on.
+        if self.taker.get() == Taker::Uplink {
+            let (for_each, until) = if hold { (HELD, now + HELD) } else { (UNASKED, Instant(0)) };
+            self.lend_anew(for_each, until);
+        }
         self.notify();
     }
 
-    /// Bytes pass through the uplink to the BitScope.
-    pub(crate) fn passed_through(&self, now: Instant) {
+    /// Hands bytes on to the BitScope. If nothing takes them for long they are lost.
+    pub(crate) async fn pass_up<C: Clock>(&self, bytes: &[u8], clock: &C) {
+        if bytes.is_empty() {
+            return;
+        }
+        let now = clock.now();
+        self.passed_through(now);
+        let written = self.up.write_all(bytes);
+        // Bytes that nobody takes must not keep others from getting in.
+        select(written, clock.until(now + UP_LIMIT)).await;
+    }
+
+    /// Bytes pass through to the BitScope.
+    fn passed_through(&self, now: Instant) {
         let was = self.want(now);
         self.lent_until.set(now + self.lent_for.get());
         if was != Want::PassThrough {
@@ -260,8 +330,8 @@ impl<F> Bridge<F> {
         }
     }
 
-    pub(crate) fn set_job(&self, job: Job) {
-        self.job.set(Some(job));
+    pub(crate) fn set_job(&self, job: &Job) {
+        self.job.set(Some(*job));
     }
 
     /// Lets the job run from its beginning, or not at all.
@@ -300,6 +370,15 @@ impl<F> Bridge<F> {
 
     pub(crate) fn set_scope(&self, scope: Option<SerialNumber>) {
         self.scope.set(scope);
+    }
+
+    /// How many traces were not kept since power-up, as their values lay within the bands of the job.
+    pub(crate) fn within_bands(&self) -> u32 {
+        self.within_bands.get()
+    }
+
+    pub(crate) fn count_within_bands(&self) {
+        self.within_bands.set(self.within_bands.get().wrapping_add(1));
     }
 
     pub(crate) fn count_capture(&self) {

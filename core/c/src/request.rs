@@ -7,10 +7,7 @@ use scopething_core::plan::{
 
 use crate::memory::{Out, sized};
 use crate::status::{Failure, ScopethingCoreStatus, answer};
-use crate::{
-    SCOPETHING_CORE_CHANNEL_A, SCOPETHING_CORE_CHANNEL_B, SCOPETHING_CORE_CHANNEL_L0,
-    SCOPETHING_CORE_CHANNEL_LOGIC,
-};
+use crate::{SCOPETHING_CORE_CHANNEL_A, SCOPETHING_CORE_CHANNEL_L0, SCOPETHING_CORE_CHANNEL_LOGIC};
 
 /// Below the level, then above it.
 pub const SCOPETHING_CORE_TRIGGER_RISING: u32 = 0;
@@ -67,14 +64,8 @@ pub struct ScopethingCoreRequest {
 
 /// A set of channels by its bits.
 pub(crate) fn channel_set(bits: u32) -> Result<ChannelSet, Failure> {
-    let known = SCOPETHING_CORE_CHANNEL_A | SCOPETHING_CORE_CHANNEL_B | SCOPETHING_CORE_CHANNEL_LOGIC;
-    if bits == 0 || bits & !known != 0 {
-        return Err(Failure::Argument(c"channels: give SCOPETHING_CORE_CHANNEL_ bits"));
-    }
-    let analog = [(SCOPETHING_CORE_CHANNEL_A, Channel::A), (SCOPETHING_CORE_CHANNEL_B, Channel::B)];
-    let analog = analog.into_iter().filter(|(bit, _)| bits & bit != 0);
-    let analog = analog.fold(ChannelSet::EMPTY, |set, (_, channel)| set.with(channel));
-    Ok(analog.union(ChannelSet::of_lines((bits / SCOPETHING_CORE_CHANNEL_L0) as u8)))
+    let refused = Failure::Argument(c"channels: give SCOPETHING_CORE_CHANNEL_ bits");
+    ChannelSet::of_bits(bits).filter(|_| bits != 0).ok_or(refused)
 }
 
 /// A single channel by its bit.
@@ -185,15 +176,21 @@ pub unsafe extern "C" fn scopething_core_request_init(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::SCOPETHING_CORE_CHANNEL_B;
     use scopething_core::plan::AnalogChannel;
 
     #[test]
     fn channels_are_bits() {
-        let set = channel_set(SCOPETHING_CORE_CHANNEL_B | 0x100 | 0x8000).unwrap();
-        assert_eq!((set.analog(), set.logic(), set.first()), (2, 0x81, Some(Channel::B)));
-        for wrong in [0, 4, 0x1_0000, u32::MAX] {
-            assert!(channel_set(wrong).is_err(), "{wrong:#x}");
+        let named = [
+            (SCOPETHING_CORE_CHANNEL_A, "A"),
+            (SCOPETHING_CORE_CHANNEL_B, "B"),
+            (SCOPETHING_CORE_CHANNEL_L0, "L0"),
+            (SCOPETHING_CORE_CHANNEL_LOGIC, "L"),
+        ];
+        for (bits, name) in named {
+            assert_eq!(channel_set(bits).unwrap(), name.parse().unwrap());
         }
+        assert!(channel_set(0).is_err() && channel_set(4).is_err());
         assert_eq!(channel(0x800).unwrap(), Channel::L[3]);
         assert!(channel(3).is_err());
     }

@@ -6,7 +6,7 @@ use scopething_core::blocking::{block_on, cancelled};
 use scopething_core::device::AnalogParameters;
 use scopething_core::plan::{AnalogChannel, CapturePlan, Channel};
 use scopething_core::scope::{CaptureOptions, ScopeError};
-use scopething_core::trace::{EndReason, SampleTimes, Trace, TraceBuffer};
+use scopething_core::trace::{EndReason, SampleTimes, Series, Trace, TraceBuffer, fill};
 
 use crate::link::{Driver, LinkError};
 use crate::memory::{Out, Text, field, room};
@@ -346,19 +346,10 @@ pub unsafe extern "C" fn scopething_core_series(
     let report = |trace: &Trace<'_>| {
         // SAFETY: the contract of the interface.
         let mut series = unsafe { Out::new(series, c"series") }?;
-        let (count, times, resolution_v): (usize, SampleTimes, f64) = match request::channel(channel)? {
-            Channel::Analog(analog) => {
-                let view = trace.analog(analog).ok_or(NOT_CAPTURED)?;
-                (view.len(), view.times, view.resolution())
-            }
-            Channel::Logic(line) => {
-                let captured = trace.logic().filter(|view| view.lines() & line.bit() != 0);
-                let view = captured.ok_or(NOT_CAPTURED)?;
-                (view.len(), view.times, 1.0)
-            }
-        };
+        let Series { count, times, resolution } =
+            trace.series(request::channel(channel)?).ok_or(NOT_CAPTURED)?;
         let SampleTimes { start_s, period_s } = times;
-        series.set(ScopethingCoreSeries { count, start_s, period_s, resolution_v });
+        series.set(ScopethingCoreSeries { count, start_s, period_s, resolution_v: resolution });
         Ok(())
     };
     // SAFETY: the contract of the interface.
@@ -370,16 +361,6 @@ fn analog_channel(bit: u32) -> Result<AnalogChannel, Failure> {
         Channel::Analog(channel) => Ok(channel),
         Channel::Logic(_) => Err(Failure::Argument(c"channel: give A or B")),
     }
-}
-
-/// Copies as many as there is room for, and counts those.
-fn copy<T>(to: &mut [T], from: impl Iterator<Item = T>) -> usize {
-    let mut count = 0;
-    for (place, value) in to.iter_mut().zip(from) {
-        *place = value;
-        count += 1;
-    }
-    count
 }
 
 /// Reads the samples of channel A or B in volts, or as fractions of the range if the capture was raw, from sample `first` on. `count`
@@ -397,7 +378,7 @@ pub unsafe extern "C" fn scopething_core_read_volts(
         // SAFETY: the contract of the interface.
         let (volts, mut count) = unsafe { (room(volts, capacity, c"volts")?, Out::new(count, c"count")?) };
         let view = trace.analog(analog_channel(channel)?).ok_or(NOT_CAPTURED)?;
-        count.set(copy(volts, view.values().skip(first)));
+        count.set(fill(volts, view.values().skip(first)));
         Ok(())
     };
     // SAFETY: the contract of the interface.
@@ -419,7 +400,7 @@ pub unsafe extern "C" fn scopething_core_read_raw(
         // SAFETY: the contract of the interface.
         let (steps, mut count) = unsafe { (room(steps, capacity, c"steps")?, Out::new(count, c"count")?) };
         let view = trace.analog(analog_channel(channel)?).ok_or(NOT_CAPTURED)?;
-        count.set(copy(steps, view.steps().skip(first)));
+        count.set(fill(steps, view.steps().skip(first)));
         Ok(())
     };
     // SAFETY: the contract of the interface.
@@ -440,7 +421,7 @@ pub unsafe extern "C" fn scopething_core_read_logic(
         // SAFETY: the contract of the interface.
         let (lines, mut count) = unsafe { (room(lines, capacity, c"lines")?, Out::new(count, c"count")?) };
         let view = trace.logic().ok_or(Failure::Argument(c"no logic line was captured"))?;
-        count.set(copy(lines, view.bytes().skip(first)));
+        count.set(fill(lines, view.bytes().skip(first)));
         Ok(())
     };
     // SAFETY: the contract of the interface.

@@ -83,7 +83,9 @@ impl Part {
         levels: Option<&Levels>,
     ) -> Self {
         let mut values = series.all().map(|sample| match levels {
-            Some(levels) if levels.is_wild(sample) => (sample as f64).max(levels.low).min(levels.high) as f32,
+            Some(levels) if levels.is_wild(sample) => {
+                f64::from(sample).max(levels.low).min(levels.high) as f32
+            }
             _ => sample,
         });
         let mut samples = 0;
@@ -263,7 +265,7 @@ mod tests {
 
     #[test]
     fn what_is_constant_or_no_number_has_no_wave() {
-        let (whole, long, _) = both(&[1.0; 10_000], 1000);
+        let (whole, long, _) = both(&vec![1.0; 10_000], 1000);
         assert_eq!((long, long.wave), (whole, None));
         let mut samples = series(10_000, 61.3, sine);
         samples[9999] = f32::NAN;

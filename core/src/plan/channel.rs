@@ -210,6 +210,15 @@ impl ChannelSet {
         wanted.fold(Self::EMPTY, |set, line| set.with(line.into()))
     }
 
+    /// The channels whose bits are set: A is bit 0, B is bit 1, and L0 to L7 are bits 8 to 15. None if another bit is set.
+    #[must_use]
+    pub fn of_bits(bits: u32) -> Option<Self> {
+        let [analog, logic, 0, 0] = bits.to_le_bytes() else { return None };
+        let channels = AnalogChannel::ALL.into_iter().filter(|channel| analog & channel.bit() != 0);
+        let set = channels.fold(Self::EMPTY, |set, channel| set.with(channel.into()));
+        (set.analog == analog).then(|| set.union(Self::of_lines(logic)))
+    }
+
     /// The set with one more channel.
     #[must_use]
     pub fn with(mut self, channel: Channel) -> Self {
@@ -347,6 +356,17 @@ mod tests {
         assert_eq!(all.to_string(), "A,B,L0,L1,L2,L3,L4,L5,L6,L7");
         for channel in all.iter() {
             assert_eq!(channel.to_string().parse(), Ok(channel));
+        }
+    }
+
+    #[test]
+    fn bits_are_channels() {
+        let set = ChannelSet::of_bits(0x8102).unwrap();
+        assert_eq!((set.analog(), set.logic(), set.first()), (2, 0x81, Some(Channel::B)));
+        assert_eq!(ChannelSet::of_bits(0xff03), Some("A,B,L".parse().unwrap()));
+        assert_eq!(ChannelSet::of_bits(0), Some(ChannelSet::EMPTY));
+        for wrong in [4, 0x80, 0x1_0000, u32::MAX] {
+            assert_eq!(ChannelSet::of_bits(wrong), None, "{wrong:#x}");
         }
     }
 

@@ -26,9 +26,9 @@ use core::fmt;
 pub use buffer::{BufferLayout, DumpChannel, TraceBuffer};
 pub use device_time::DeviceTime;
 pub use trigger_report::{Finding, Run, Seen, TriggerReport};
-pub use view::{AnalogView, LogicView, SampleTimes, StepScale};
+pub use view::{AnalogView, LogicView, SampleTimes, Series, StepScale, fill};
 
-use crate::plan::{AnalogChannel, CapturePlan, TriggerSource, TriggerType};
+use crate::plan::{AnalogChannel, CapturePlan, Channel, TriggerSource, TriggerType};
 
 /// Why a trace ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -191,6 +191,22 @@ impl<'a> Trace<'a> {
         let raw = self.buffer.region(self.layout.region(DumpChannel::Logic));
         (lines != 0).then(|| LogicView::new(raw, lines, times))
     }
+
+    /// How many samples of a channel there are and when they were taken, if it was captured.
+    #[must_use]
+    pub fn series(&self, channel: Channel) -> Option<Series> {
+        match channel {
+            Channel::Analog(analog) => self.analog(analog).map(|view| Series {
+                count: view.len(),
+                times: view.times,
+                resolution: view.resolution(),
+            }),
+            Channel::Logic(line) => {
+                let captured = self.logic().filter(|view| view.lines() & line.bit() != 0);
+                captured.map(|view| Series { count: view.len(), times: view.times, resolution: 1.0 })
+            }
+        }
+    }
 }
 
 #[cfg(test)]
@@ -261,6 +277,9 @@ mod tests {
         let levels: Vec<bool> = logic.levels(line).collect();
         assert_eq!(levels, [false, true, true, false, false, false, false, true]);
         assert_eq!(logic.levels(LogicLine::new(2).unwrap()).count(), 0);
+        let series = [Channel::B, Channel::L[1], Channel::L[2]].map(|channel| trace.series(channel));
+        let steps = Series { count: 4, times: b.times, resolution: 1.0 };
+        assert_eq!(series, [Some(steps), Some(Series { count: 8, times: logic.times, ..steps }), None]);
         assert_eq!(trace.trigger(), None);
     }
 

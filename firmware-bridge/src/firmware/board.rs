@@ -10,7 +10,7 @@ use scopething_core::time::Clock as _;
 
 use super::clock::BoardClock;
 use super::flash::BoardFlash;
-use super::{log, uart};
+use super::{lines, log};
 
 /// The job and the store of this board.
 pub(super) type BoardBridge = Bridge<BoardFlash>;
@@ -51,7 +51,7 @@ impl Board for Pico {
     }
 
     fn line(&self) -> LineErrors {
-        uart::errors()
+        lines::line_errors()
     }
 
     fn update(&self) {

@@ -95,4 +95,6 @@ fn put(ring: &mut LogRing<RING_BYTES>, channel: &mut Option<UpChannel>, bytes: &
     }
 }
 
+// With `rp-pio-usb-host` there is one already: in microseconds, by embassy-time.
+#[cfg(not(feature = "one-cable"))]
 defmt::timestamp!("{=u32:ms}", super::clock::now_ms());

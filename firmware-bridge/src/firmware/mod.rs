@@ -1,29 +1,34 @@
 //! The tasks, and what they share. What they do is the library's; here it meets the board.
 
 mod board;
+#[cfg(feature = "one-cable")]
+mod cdc;
 mod clock;
 mod flash;
+#[cfg(feature = "one-cable")]
+mod keep_awake;
 mod log;
+#[cfg(feature = "one-cable")]
+mod one_cable;
 mod panel;
 mod restart;
+#[cfg(not(feature = "one-cable"))]
+mod two_cables;
+#[cfg(not(feature = "one-cable"))]
 mod uart;
+mod vectors;
 mod watchdog;
 
 use core::fmt::Write as _;
 
 use embassy_executor::{SpawnError, SpawnToken, Spawner};
-use embassy_rp::Peri;
-use embassy_rp::bind_interrupts;
-use embassy_rp::gpio::{AnyPin, Level, Output};
-use embassy_rp::peripherals::USB;
-use embassy_rp::uart::{BufferedUartTx, Error};
+use embassy_rp::gpio::{AnyPin, Input, Level, Output, Pull};
 use scopething_bridge::control::Bridge;
 use scopething_bridge::job::Runner;
 use scopething_bridge::scope_link::ScopePort;
-use scopething_bridge::store::{Store, StoredJob};
+use scopething_bridge::store::{Store, StoreMemory, StoredJob, fit_layout};
 use scopething_bridge::uplink::{About, Uplink};
-use scopething_bridge::usb::rp2040;
-use scopething_core::link::bridge::{BoardSettings, Event, Failure, Restart};
+use scopething_core::link::bridge::{BoardSettings, Event, Failure, FlashChip, FlashSize, Restart};
 use scopething_core::scope::LinkProfile;
 use scopething_core::time::Micros;
 use scopething_core::trace::TraceBuffer;
@@ -32,7 +37,10 @@ use static_cell::{ConstStaticCell, StaticCell};
 use board::{BoardBridge, LINE};
 use clock::BoardClock;
 use flash::BoardFlash;
-use watchdog::{BUS, UPLINK};
+#[cfg(feature = "one-cable")]
+use one_cable as lines;
+#[cfg(not(feature = "one-cable"))]
+use two_cables as lines;
 
 /// The latency timer adds 1 ms to each answer and a write may wait for one; the bus carries at least 300 kB/s.
 const PROFILE: LinkProfile = LinkProfile { round_trip: Micros::from_millis(100), ..LinkProfile::SERIAL };
@@ -40,52 +48,31 @@ const PROFILE: LinkProfile = LinkProfile { round_trip: Micros::from_millis(100),
 /// Memory for traces that do not go to flash.
 const TRACE_MEMORY_BYTES: usize = 80 * 1024;
 
-bind_interrupts!(struct Interrupts {
-    SWI_IRQ_0 => uart::Deferred;
-    USBCTRL_IRQ => rp2040::InterruptHandler;
-});
-
 type BoardRunner = Runner<'static, BoardFlash, ScopePort<'static>, BoardClock>;
 type BoardUplink = Uplink<'static, BoardFlash, BoardClock, board::Pico>;
 
 static TRACE: ConstStaticCell<TraceBuffer> = ConstStaticCell::new(TraceBuffer::new());
-static TRACE_MEMORY: ConstStaticCell<[u8; TRACE_MEMORY_BYTES]> =
-    ConstStaticCell::new([0; TRACE_MEMORY_BYTES]);
-
-#[embassy_executor::task]
-async fn carry(usb: Peri<'static, USB>) {
-    rp2040::serve(usb, &LINE, &board::USB_COUNTS, &board::EVENTS, &BUS).await;
-}
+static STORE_MEMORY: ConstStaticCell<StoreMemory<TRACE_MEMORY_BYTES>> =
+    ConstStaticCell::new(StoreMemory::new());
 
 #[embassy_executor::task]
 async fn run(runner: &'static mut BoardRunner) {
     runner.run().await;
 }
 
-#[embassy_executor::task]
-async fn serve(uplink: &'static mut BoardUplink, sender: BufferedUartTx, receiver: uart::Receiver) {
-    let mut sender = watchdog::Watched::new(sender, &UPLINK);
-    let mut receiver = watchdog::Watched::new(receiver, &UPLINK);
-    let (mut overran, mut misframed) = (false, false);
-    loop {
-        // Each error is one of noise or of bytes lost: what was damaged by it is not passed on, and is sent again.
-        let Err(error) = uplink.serve(&mut receiver, &mut sender).await else { continue };
-        let (noted, event) = match error {
-            Error::Overrun => (&mut overran, Event::UartOverrun),
-            _ => (&mut misframed, Event::UartFraming),
-        };
-        if !core::mem::replace(noted, true) {
-            defmt::warn!("the first of its kind: {}", event);
-            board::note(event);
-        }
-        uplink.line_failed();
-    }
-}
-
-/// Opens the store, whatever the flash holds. One that fails, or is smaller than in memory.x, ends the start: the
+/// Opens the store, whatever the flash holds. One that fails, or is too small for program and store, ends the start: the
 /// chip tries again, and the log gives the reason.
-async fn open_store(flash: BoardFlash) -> (Store<BoardFlash>, Option<StoredJob>) {
-    let mut store = match Store::open(flash, flash::layout(), TRACE_MEMORY.take()).await {
+async fn open_store(mut flash: BoardFlash, chip: FlashChip) -> (Store<BoardFlash>, Option<StoredJob>) {
+    let range = flash::store_range();
+    let is_certain = chip.size != FlashSize::Assumed;
+    let end = range.end.min(chip.bytes);
+    let memory = STORE_MEMORY.take();
+    let fitted = fit_layout(&mut flash, range.start, end, is_certain, memory).await;
+    let opened = match fitted {
+        Ok(layout) => Store::open(flash, layout, memory).await,
+        Err(error) => Err(error),
+    };
+    let mut store = match opened {
         Ok(store) => store,
         Err(error) => {
             defmt::error!("the store does not open: {}", error);
@@ -134,34 +121,42 @@ async fn main(spawner: Spawner) {
         Restart::Watchdog => Event::WatchdogRestart,
         Restart::Panic { .. } => Event::PanicRestart,
     });
-    let board = embassy_rp::init(embassy_rp::config::Config::default());
-    // Ahead of the flash: what it receives with is in memory from now on.
-    let pins = (board.PIN_0, board.PIN_1, board.PIN_2, board.PIN_3);
-    let (sender, receiver) = uart::start(board.UART0, pins, BoardSettings::default().baud);
-    let (mut store, stored) = open_store(BoardFlash::new(board.FLASH)).await;
+    let board = embassy_rp::init(lines::config());
+    let chip = flash::chip();
+    defmt::info!("flash of {} bytes: {}", chip.bytes, chip.size);
+    let flash = BoardFlash::new(board.FLASH, chip);
+    // Ahead of what writes the flash, for what comes meanwhile.
+    #[cfg(not(feature = "one-cable"))]
+    let lines =
+        lines::Lines::start(board.UART0, (board.PIN_0, board.PIN_1, board.PIN_2, board.PIN_3), board.USB);
+    #[cfg(feature = "one-cable")]
+    let lines = lines::Lines::start(board.USB, board.PIO0, board.PIN_0, board.PIN_1);
+    let (mut store, stored) = open_store(flash, chip).await;
     let settings = store.board().await.unwrap_or_else(|error| {
         defmt::error!("the settings of the board cannot be read: {}", error);
         board::note(Event::SettingsFailed);
         BoardSettings::default()
     });
-    if settings.baud != BoardSettings::default().baud {
-        uart::set_baud(settings.baud);
-    }
     let last_failure = last_failure(&mut store, restart).await;
     // Only now: a store that holds something else is erased, which may take longer than the watchdog waits.
     let watchdog = watchdog::start(board.WATCHDOG);
     let bridge: &BoardBridge = BRIDGE.init(Bridge::new(store, stored));
-    let about = About { firmware: version(), restart, last_failure };
+    let about = About { firmware: version(), restart, last_failure, flash: chip };
     let uplink = UPLINK_STATE.init(Uplink::new(bridge, BoardClock, board::Pico, about));
     let Some(port) = LINE.port() else { panic!("the line has no port") };
     let runner = RUNNER.init(Runner::new(bridge, port, BoardClock, PROFILE, TRACE.take()));
     let (led, trigger) = (settings.led.map(output), settings.trigger_out.map(output));
-    spawn(spawner, carry(board.USB));
+    lines.run(spawner, &settings, uplink, bridge);
     spawn(spawner, run(runner));
-    spawn(spawner, serve(uplink, sender, receiver));
     let Some(watch) = LINE.watch() else { panic!("the line has no watch") };
     spawn(spawner, panel::show(led, trigger, bridge, watch));
+    #[cfg(feature = "rp2040")]
     spawn(spawner, panel::press(board.BOOTSEL, bridge));
+    if let Some(gpio) = settings.trigger_in {
+        // SAFETY: as for an output.
+        let pin = Input::new(unsafe { AnyPin::steal(gpio) }, Pull::Down);
+        spawn(spawner, panel::trigger(pin, bridge));
+    }
     spawn(spawner, watchdog::feed(watchdog));
 }
 

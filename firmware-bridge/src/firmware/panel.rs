@@ -1,16 +1,19 @@
 //! What a user without a computer has: the LED, the trigger output and BOOTSEL.
 
 use embassy_futures::select::{Either3, select3};
+#[cfg(feature = "rp2040")]
 use embassy_rp::Peri;
-use embassy_rp::bootsel::is_bootsel_pressed;
-use embassy_rp::gpio::{Level, Output};
+use embassy_rp::gpio::{Input, Level, Output};
+#[cfg(feature = "rp2040")]
 use embassy_rp::peripherals::BOOTSEL;
 use embassy_time::Timer;
+#[cfg(feature = "rp2040")]
 use scopething_bridge::button::{Button, LOOK_MS};
+#[cfg(feature = "rp2040")]
 use scopething_bridge::control::Press;
 use scopething_bridge::led::Pattern;
 use scopething_bridge::scope_link::PlugWatch;
-
+#[cfg(feature = "rp2040")]
 use scopething_core::link::bridge::Event;
 use scopething_core::time::Clock as _;
 
@@ -66,6 +69,23 @@ pub(super) async fn show(
     }
 }
 
+/// The least time between two edges of the trigger input that count, in milliseconds: one that never rests must not take
+/// the processor.
+const TRIGGER_SPACING_MS: u64 = 1;
+
+/// Captures when the trigger input rises.
+#[embassy_executor::task]
+pub(super) async fn trigger(mut pin: Input<'static>, bridge: &'static BoardBridge) {
+    loop {
+        pin.wait_for_rising_edge().await;
+        defmt::debug!("trigger input");
+        bridge.trigger(BoardClock.now());
+        Timer::after_millis(TRIGGER_SPACING_MS).await;
+    }
+}
+
+/// Hands presses of BOOTSEL on. embassy-rp reads it on an RP2040 only.
+#[cfg(feature = "rp2040")]
 #[embassy_executor::task]
 pub(super) async fn press(mut bootsel: Peri<'static, BOOTSEL>, bridge: &'static BoardBridge) {
     let mut button = Button::new();
@@ -73,7 +93,7 @@ pub(super) async fn press(mut bootsel: Peri<'static, BOOTSEL>, bridge: &'static 
     loop {
         Timer::after_millis(LOOK_MS.into()).await;
         let now = now_ms();
-        let pressed = is_bootsel_pressed(bootsel.reborrow());
+        let pressed = embassy_rp::bootsel::is_bootsel_pressed(bootsel.reborrow());
         if let Some(press) = button.look(pressed, now.wrapping_sub(looked)) {
             defmt::info!("BOOTSEL: {}", press);
             board::note(match press {

@@ -10,6 +10,8 @@ use static_cell::ConstStaticCell;
 
 /// The longest place that is kept: file and line.
 const PLACE_BYTES: usize = 160;
+/// What the watchdog resets (RP2040 data sheet, section 2.13.4; RP2350 data sheet, section 7.4.4).
+const ALL_BUT_OSCILLATORS: u32 = if cfg!(feature = "rp235x") { 0x01ff_fff3 } else { 0x0001_fffc };
 /// A record begins with this.
 const MARK: u32 = 0x5061_6e69;
 
@@ -80,7 +82,7 @@ fn restart(place: fmt::Arguments<'_>) -> ! {
     // SAFETY: it is aligned and in memory; interrupts are off and this does not return: nothing else reaches it.
     unsafe { (&raw mut RECORD).cast::<Record>().write_volatile(record) };
     // All but the oscillators starts anew, as after power-up.
-    pac::PSM.wdsel().write(|select| select.0 = 0x0001_fffc);
+    pac::PSM.wdsel().write(|select| select.0 = ALL_BUT_OSCILLATORS);
     pac::WATCHDOG.ctrl().write(|control| control.set_trigger(true));
     loop {
         cortex_m::asm::nop();

@@ -22,12 +22,17 @@ use embedded_io_async::{ErrorType, Read};
 use scopething_core::link::bridge::LineErrors;
 use static_cell::ConstStaticCell;
 
+use super::vectors::{self, INTERRUPTS};
+
 /// Bytes that are received in 491 ms at 1 Mbaud: a sector of the flash is erased in 400 ms at the most.
 const RING_BYTES: u32 = 48 * 1024;
 /// More than a character takes at the rate that it starts with.
 const LAST_CHARACTER: Duration = Duration::from_micros(20);
-/// UART0 and its registers (RP2040 data sheet, section 4.2.8).
+/// UART0 and its registers (RP2040 data sheet, section 4.2.8; RP2350 data sheet, section 12.1.8).
+#[cfg(feature = "rp2040")]
 const UART: usize = 0x4003_4000;
+#[cfg(feature = "rp235x")]
+const UART: usize = 0x4007_0000;
 const UARTDR: *const u32 = UART as *const u32;
 const UARTFR: *const u32 = (UART + 0x18) as *const u32;
 const UARTICR: *mut u32 = (UART + 0x44) as *mut u32;
@@ -41,14 +46,13 @@ const ERROR_INTERRUPTS: u32 = 0b1111 << 7;
 /// Framing, parity and break: the byte beside them is none.
 const NO_BYTE: u32 = 0b111 << 8;
 const OVERRUN: u32 = 1 << 11;
-/// Where interrupts are set pending, and their priorities (Armv6-M reference manual, B3.4).
+/// Where interrupts are set pending, and their priorities (Armv6-M reference manual, B3.4; the same in Armv8-M).
 const NVIC_ISPR: *mut u32 = 0xe000_e200 as *mut u32;
 const NVIC_IPR: *mut u32 = 0xe000_e400 as *mut u32;
 /// The number of UART0's interrupt, and that of the one for what is in flash.
-pub(super) const UART0_NUMBER: usize = 20;
-const DEFERRED_NUMBER: usize = 26;
-const INTERRUPTS: usize = 32;
-/// The second highest of four priorities.
+pub(super) const UART0_NUMBER: usize = pac::Interrupt::UART0_IRQ as usize;
+const DEFERRED_NUMBER: usize = pac::Interrupt::SWI_IRQ_0 as usize;
+/// The second highest of the four priorities that both chips have.
 const BELOW_UART: u8 = 1 << 6;
 /// The interrupt comes with 8 of 32 bytes: at 1 Mbaud there are 240 us until one is lost.
 const RECEIVE_LEVEL: u8 = 1;
@@ -73,15 +77,6 @@ static READ: AtomicU32 = AtomicU32::new(0);
 static OVERRUNS: AtomicU32 = AtomicU32::new(0);
 static FRAMING_ERRORS: AtomicU32 = AtomicU32::new(0);
 static WAKER: AtomicWaker = AtomicWaker::new();
-
-/// The vectors and handlers in memory: aligned as the register that names it wants it.
-#[repr(align(256))]
-struct Vectors(UnsafeCell<[u32; 16 + INTERRUPTS]>);
-
-// SAFETY: it is written once, before any interrupt is enabled that uses it.
-unsafe impl Sync for Vectors {}
-
-static VECTORS: Vectors = Vectors(UnsafeCell::new([0; 16 + INTERRUPTS]));
 
 const fn after(place: u32) -> u32 {
     if place + 1 == RING_BYTES { 0 } else { place + 1 }
@@ -118,7 +113,7 @@ unsafe extern "C" fn UART0_IRQ() {
         UARTICR.write_volatile(ERROR_INTERRUPTS);
         // It is the deferred handler's, which enables it again.
         UARTIMSC_CLEAR.write_volatile(TRANSMIT_INTERRUPT);
-        NVIC_ISPR.write_volatile(1 << DEFERRED_NUMBER);
+        NVIC_ISPR.add(DEFERRED_NUMBER / 32).write_volatile(1 << (DEFERRED_NUMBER % 32));
     }
 }
 
@@ -217,7 +212,7 @@ pub(super) fn start(
     baud: u32,
 ) -> (BufferedUartTx, Receiver) {
     static SENT: ConstStaticCell<[u8; 1024]> = ConstStaticCell::new([0; 1024]);
-    vectors_to_memory();
+    vectors::to_memory();
     // SAFETY: priorities of interrupts, before the deferred one is enabled.
     unsafe {
         for number in 0..INTERRUPTS {
@@ -287,23 +282,5 @@ unsafe fn set_priority(number: usize, priority: u8) {
     unsafe {
         let others = word.read_volatile() & !(0xff << shift);
         word.write_volatile(others | u32::from(priority) << shift);
-    }
-}
-
-/// Copies the table of vectors to memory, and has the processor use it there.
-fn vectors_to_memory() {
-    // SAFETY: the address of the table register; the table in flash has as many vectors, and the copy is used only
-    // once it is complete.
-    unsafe {
-        let register = 0xe000_ed08 as *mut u32;
-        let from = register.read_volatile() as *const u32;
-        let to = VECTORS.0.get().cast::<u32>();
-        for vector in 0..16 + INTERRUPTS {
-            to.add(vector).write_volatile(from.add(vector).read_volatile());
-        }
-        cortex_m::asm::dsb();
-        register.write_volatile(to as u32);
-        cortex_m::asm::dsb();
-        cortex_m::asm::isb();
     }
 }

@@ -55,7 +55,7 @@ async fn copy_while_attached<F, S: ScopeStream>(bridge: &Bridge<F>, stream: &mut
                 if count == 0 {
                     return Ok(());
                 }
-                let down = bridge.down();
+                let down = bridge.down(bridge.taker());
                 down.write_all(from_scope.get(..count).unwrap_or_default()).await;
             }
             Either::Second(count) => {

@@ -4,6 +4,7 @@
 //! that the messages ask for is done by [`Bridge`] and the store.
 
 mod answer;
+pub mod direct;
 
 use answer::Answers;
 pub use answer::{About, Board};
@@ -14,15 +15,12 @@ use scopething_core::link::bridge::frame::{self, FrameError, MAX_REQUEST, MAX_RE
 use scopething_core::link::bridge::{Deframer, Refusal, Request, Response};
 use scopething_core::time::{Clock, Instant, Micros};
 
-use crate::control::{Bridge, Mode, Want, until};
+use crate::control::{Bridge, Mode, Taker, Want, until};
 
 /// A frame that stops for so long within is given up while bytes pass through: it was none.
 const FRAME_GAP: Micros = Micros::from_millis(50);
 /// A computer that is silent for so long has gone: bytes pass through again for whoever comes next.
 const MESSAGES_GAP: Micros = Micros::from_millis(60_000);
-/// How long bytes may wait for a BitScope that takes none.
-const UP_LIMIT: Micros = Micros::from_millis(100);
-
 /// After an error of the line no byte counts as an opening for so long: noise comes in bursts.
 const LINE_GAP: Micros = Micros::from_millis(100);
 /// How the BitScope's clients begin: with a reset, or by asking who is there.
@@ -87,7 +85,7 @@ impl<'a, F: MultiwriteNorFlash, C: Clock, B: Board> Uplink<'a, F, C, B> {
                 if !passing {
                     core::future::pending::<()>().await;
                 }
-                self.bridge.down().read(&mut passed).await
+                self.bridge.down(Taker::Uplink).read(&mut passed).await
             };
             match select3(receiver.read(&mut received), down, until(&self.clock, due)).await {
                 Either3::First(count) => {
@@ -129,22 +127,25 @@ impl<'a, F: MultiwriteNorFlash, C: Clock, B: Board> Uplink<'a, F, C, B> {
                 let length = bytes.iter().position(|&byte| byte == 0).unwrap_or(bytes.len());
                 if length > 0 {
                     let (passed, behind) = bytes.split_at(length);
-                    self.pass_up(self.wanted(passed)).await;
+                    self.bridge.pass_up(self.wanted(passed), &self.clock).await;
                     bytes = behind;
                     continue;
                 }
             }
             bytes = rest;
             if let Some(decoded) = self.deframer.push(byte).map(frame::decode) {
-                self.frame(decoded, sender).await?;
+                self.frame(&decoded, sender).await?;
             }
         }
         Ok(())
     }
 
-    /// What of these bytes is for the BitScope: while that is busy with the bridge's own work, only what follows an
-    /// opening of a client.
+    /// What of these bytes is for the BitScope: nothing while somebody has it by its own port; while it is busy with the
+    /// bridge's own work, only what follows an opening of a client.
     fn wanted<'b>(&self, bytes: &'b [u8]) -> &'b [u8] {
+        if self.bridge.taker() == Taker::Direct {
+            return &[];
+        }
         let now = self.clock.now();
         if self.bridge.want(now) == Want::PassThrough {
             return bytes;
@@ -153,28 +154,15 @@ impl<'a, F: MultiwriteNorFlash, C: Clock, B: Board> Uplink<'a, F, C, B> {
         opening.filter(|_| now >= self.noisy_until).and_then(|at| bytes.get(at..)).unwrap_or_default()
     }
 
-    /// Hands bytes on to the BitScope. If nothing takes them for long they are lost.
-    async fn pass_up(&self, bytes: &[u8]) {
-        if bytes.is_empty() {
-            return;
-        }
-        let now = self.clock.now();
-        self.bridge.passed_through(now);
-        let up = self.bridge.up();
-        let written = up.write_all(bytes);
-        // Bytes that nobody takes must not keep frames from getting in.
-        let _ = embassy_futures::select::select(written, self.clock.until(now + UP_LIMIT)).await;
-    }
-
     /// Answers a frame.
     async fn frame<W: Write>(
         &mut self,
-        decoded: Result<(u32, Request), FrameError>,
+        decoded: &Result<(u32, Request), FrameError>,
         sender: &mut W,
     ) -> Result<(), W::Error> {
         let now = self.clock.now();
         let passing = self.bridge.mode() == Mode::PassThrough;
-        let (number, response) = match &decoded {
+        let (number, response) = match decoded {
             // It may be no frame at all.
             Err(FrameError::Corrupt | FrameError::TooLong) if passing => return Ok(()),
             Err(FrameError::Corrupt | FrameError::TooLong) => (0, Response::Damaged),
@@ -191,9 +179,9 @@ impl<'a, F: MultiwriteNorFlash, C: Clock, B: Board> Uplink<'a, F, C, B> {
         sender.write_all(answer).await?;
         sender.flush().await?;
         match decoded {
-            Ok((_, Request::PassThrough { hold })) => {
+            Ok((_, Request::PassThrough { hold })) if matches!(response, Response::Done) => {
                 self.deframer.reset();
-                self.bridge.set_mode(Mode::PassThrough, hold, self.clock.now());
+                self.bridge.set_mode(Mode::PassThrough, *hold, self.clock.now());
             }
             Ok((_, Request::Update)) => {
                 self.clock.until(self.clock.now() + LAST_ANSWER).await;

@@ -1,12 +1,18 @@
-//! The seam to whatever drives the USB controller: what the bridge needs of a USB device, and no more.
+//! The seam to whatever drives the USB: what the bridge needs of a USB device, and no more.
 //!
-//! `host` has it from single packets, and `rp2040` sends and receives those. Of the drivers for the RP2040 as a host on
-//! crates.io, `cotton-usb-host` 0.3 tries nothing twice and does not know erratum E4, embassy-rp 0.10 has none yet, and
-//! `embassy-usb-host` needs one below it: hence these two files, for one device without hubs.
+//! `socket` serves a socket that one of two drives. By the chip's own controller, `host` has transfers from single packets, and
+//! `rp2040` sends and receives those. Of the drivers for the RP2040 as a host on crates.io, `cotton-usb-host` 0.3 tries
+//! nothing twice and does not know erratum E4, embassy-rp 0.10 has none yet, and `embassy-usb-host` needs one below it: hence
+//! these two files, for one device without hubs. By two pins, `pins` has transfers from `rp-pio-usb-host`.
 
 pub mod host;
+#[cfg(all(target_os = "none", feature = "one-cable"))]
+pub mod pins;
 #[cfg(target_os = "none")]
 pub mod rp2040;
+#[cfg(target_os = "none")]
+pub mod socket;
+pub mod start_of_frame;
 
 use portable_atomic::{AtomicU32, Ordering};
 use scopething_core::link::bridge::UsbError;

@@ -14,7 +14,6 @@ use core::cell::Cell;
 use core::future::poll_fn;
 use core::task::Poll;
 
-use embassy_futures::select::{Either, select};
 use embassy_rp::Peri;
 use embassy_rp::interrupt::typelevel::{Handler, Interrupt, USBCTRL_IRQ};
 use embassy_rp::pac::usb::regs::{BuffStatus, Int, SieCtrl, SieStatus};
@@ -22,18 +21,13 @@ use embassy_rp::pac::usb_dpram::regs::EpBufferControl;
 use embassy_rp::pac::{RESETS, USB, USB_DPRAM};
 use embassy_rp::peripherals;
 use embassy_sync::waitqueue::AtomicWaker;
-use embassy_time::{Duration, Instant, Timer, with_timeout};
-use scopething_core::link::bridge::{Event, UsbError, UsbState, UsbStep};
+use embassy_time::{Duration, Timer, with_timeout};
+use scopething_core::link::bridge::{UsbError, UsbState};
 
-use super::host::{BulkEndpoints, Device, Endpoint, PacketError, Packets};
-use super::{PACKET_BYTES, UsbCounts};
-use crate::events::EventLog;
-use crate::ftdi;
-use crate::scope_link::{Plugged, ScopeLink};
-use crate::vitals::Pulse;
+use super::PACKET_BYTES;
+use super::host::{Device, Endpoint, Identity, PacketError, Packets};
+use super::socket::{ENDPOINTS, Socket, refused};
 
-/// A device is given so long after it shows itself (USB 2.0 section 7.1.7.3).
-const DEBOUNCE: Duration = Duration::from_millis(100);
 /// A reset of the root port, and the time to recover from it (7.1.7.5).
 const RESET: Duration = Duration::from_millis(50);
 const RECOVERY: Duration = Duration::from_millis(10);
@@ -45,17 +39,6 @@ const CONTROL_LIMIT: Duration = Duration::from_millis(250);
 const RECEIVE_LIMIT: Duration = Duration::from_millis(100);
 /// The chip takes no more while its 128 bytes wait for the serial line.
 const SEND_LIMIT: Duration = Duration::from_millis(250);
-/// Between two attempts with a device that does not work; whether one is there is seen at once.
-const BETWEEN_ATTEMPTS: Duration = Duration::from_millis(300);
-/// A device that goes so soon after it came, so often in a row, is not unplugged by hand.
-const SHORT_STAY: Duration = Duration::from_millis(1_000);
-const MAX_SHORT_STAYS: u8 = 3;
-/// The watchdog wants to see so often that the task is alive.
-const BEAT: Duration = Duration::from_millis(1_000);
-/// The only configuration of an FT232, and its endpoints.
-const CONFIGURATION: u8 = 1;
-const ENDPOINTS: BulkEndpoints = BulkEndpoints { to_host: 1, to_device: 2 };
-
 /// Where EPX has its control register and its buffer, in bytes of the controller's memory (table 393).
 const EPX_CONTROL: usize = 0x100;
 const EPX_BUFFER: usize = 0x180;
@@ -80,146 +63,57 @@ impl Handler<USBCTRL_IRQ> for InterruptHandler {
     }
 }
 
-/// Owns the bus for ever: enumerates whatever is plugged in, and carries the line's bytes while that is an FT232.
-/// `pulse` beats at each step, every second at the least; what the socket has is noted in `events`.
-pub async fn serve(
+/// The socket on the board.
+pub struct BoardSocket {
     _usb: Peri<'static, peripherals::USB>,
-    line: &ScopeLink,
-    counts: &UsbCounts,
-    events: &EventLog,
-    pulse: &Pulse,
-) -> ! {
-    let mut connection = 0;
-    let mut short_stays = 0_u8;
-    let mut noted = UsbState::Empty;
-    let mut note = |state| {
-        if core::mem::replace(&mut noted, state) != state {
-            events.note(scopething_core::time::Instant(Instant::now().as_micros()), Event::Usb(state));
-        }
-    };
-    loop {
+}
+
+impl BoardSocket {
+    /// Takes the controller, which does nothing yet.
+    #[must_use]
+    pub fn new(usb: Peri<'static, peripherals::USB>) -> Self {
+        Self { _usb: usb }
+    }
+}
+
+impl Socket for BoardSocket {
+    type Device<'a> = Device<'a, Controller>;
+
+    fn start(&self) {
         Controller::start();
-        pulse.beat(now_ms());
-        wait_for(line, pulse, &mut short_stays, &mut note).await;
-        let came = Instant::now();
-        // A fault stays reported while it is tried again.
-        if !line.usb_state().is_fault() {
-            line.set_plugged(Plugged::Not(UsbState::Starting));
-        }
-        let is_unsteady = short_stays >= MAX_SHORT_STAYS;
-        let ready = || note(UsbState::Ready);
-        let Err(mut state) = connected(line, counts, pulse, &mut connection, is_unsteady, ready).await;
-        let was_short = state == UsbState::Empty && came.elapsed() < SHORT_STAY;
-        short_stays = if was_short { short_stays.saturating_add(1) } else { 0 };
-        if short_stays >= MAX_SHORT_STAYS {
-            state = UsbState::Unsteady;
-        }
-        note(state);
-        let is_new = line.set_plugged(Plugged::Not(state));
-        match state {
-            UsbState::Unsupported { vendor, product, .. } if is_new => {
-                defmt::warn!("an unsupported device is plugged in: {:04x}:{:04x}", vendor, product);
-            }
-            state if is_new && state.is_fault() => defmt::warn!("the USB device is of no use: {}", state),
-            _ => {}
-        }
-        if state != UsbState::Empty {
-            counts.failed();
-            pulse.beat(now_ms());
-            // Something that cannot be used may stay for as long as it likes.
-            let stranger = matches!(state, UsbState::Unsupported { .. } | UsbState::LowSpeed);
-            while with_timeout(BETWEEN_ATTEMPTS, Controller::unplugged()).await.is_err() && stranger {
-                pulse.beat(now_ms());
-            }
-        }
     }
-}
 
-/// Waits until a device has been there for as long as its contacts need. Counts those that go before, until nothing was
-/// there for long.
-async fn wait_for(line: &ScopeLink, pulse: &Pulse, short_stays: &mut u8, note: &mut impl FnMut(UsbState)) {
-    loop {
-        while let Err(_passed) = with_timeout(BEAT, Controller::plugged()).await {
-            line.set_plugged(Plugged::Not(UsbState::Empty));
-            note(UsbState::Empty);
-            *short_stays = 0;
-            pulse.beat(now_ms());
-        }
-        if with_timeout(DEBOUNCE, Controller::unplugged()).await.is_err() {
-            return;
-        }
-        pulse.beat(now_ms());
-        *short_stays = short_stays.saturating_add(1);
-        if *short_stays >= MAX_SHORT_STAYS && line.set_plugged(Plugged::Not(UsbState::Unsteady)) {
-            defmt::warn!("the USB device is of no use: {}", UsbState::Unsteady);
-            note(UsbState::Unsteady);
-        }
+    async fn plugged(&self) {
+        Controller::plugged().await;
     }
-}
 
-/// Enumerates what is there and carries bytes, until that fails. `ready` is called once it carries; of a device that comes
-/// and goes only once it stays, since it would fill the events.
-async fn connected(
-    line: &ScopeLink,
-    counts: &UsbCounts,
-    pulse: &Pulse,
-    connection: &mut u32,
-    is_unsteady: bool,
-    mut ready: impl FnMut(),
-) -> Result<core::convert::Infallible, UsbState> {
-    let refused = |(step, error)| match error {
-        UsbError::Gone => UsbState::Empty,
-        error => UsbState::Refused { step, error },
-    };
-    if USB.sie_status().read().speed() == LOW_SPEED {
-        return Err(UsbState::LowSpeed);
-    }
-    let retries = Cell::new(0);
-    let frame = USB.sof_rd().read().count();
-    let enumerated = Device::enumerate(Controller, ENDPOINTS, &retries).await;
-    counts.retried(retries.take());
-    if USB.sof_rd().read().count() == frame {
-        return Err(UsbState::NoFrames);
-    }
-    let (mut device, identity) = enumerated.map_err(refused)?;
-    if (identity.vendor, identity.product) != (ftdi::VENDOR, ftdi::PRODUCT) {
-        let (vendor, product, is_hub) = (identity.vendor, identity.product, identity.is_hub);
-        return Err(UsbState::Unsupported { vendor, product, is_hub });
-    }
-    pulse.beat(now_ms());
-    device.configure(CONFIGURATION).await.map_err(|error| refused((UsbStep::Configuration, error)))?;
-    defmt::info!("an FT232 is plugged in");
-    if !is_unsteady {
-        ready();
-    }
-    *connection += 1;
-    let carrying = ftdi::run(&mut device, line, *connection, counts, &retries, pulse, now_ms);
-    let unplugged = async {
-        if is_unsteady && with_timeout(SHORT_STAY, Controller::unplugged()).await.is_err() {
-            ready();
-        }
+    async fn unplugged(&self) {
         Controller::unplugged().await;
-    };
-    let end = select(carrying, unplugged).await;
-    counts.retried(retries.take());
-    match end {
-        Either::First(Err((step, error))) if error != UsbError::Gone => {
-            defmt::warn!("the bus failed: {}", error);
-            Err(UsbState::Refused { step, error })
-        }
-        _ => {
-            defmt::info!("the FT232 was unplugged");
-            Err(UsbState::Empty)
-        }
     }
-}
 
-fn now_ms() -> u32 {
-    Instant::now().as_millis() as u32
+    fn is_low_speed(&self) -> bool {
+        USB.sie_status().read().speed() == LOW_SPEED
+    }
+
+    async fn enumerate<'a>(
+        &'a self,
+        retries: &'a Cell<u32>,
+    ) -> Result<(Self::Device<'a>, Identity), UsbState> {
+        let frame = USB.sof_rd().read().count();
+        let enumerated = Device::enumerate(Controller, ENDPOINTS, retries).await;
+        if USB.sof_rd().read().count() == frame {
+            return Err(UsbState::NoFrames);
+        }
+        enumerated.map_err(refused)
+    }
+
+    async fn configure(device: &mut Self::Device<'_>, configuration: u8) -> Result<(), UsbError> {
+        device.configure(configuration).await
+    }
 }
 
 /// The controller. There is one, and one task that uses it.
-struct Controller;
+pub struct Controller;
 
 /// What a transaction does.
 #[derive(Clone, Copy)]

@@ -41,6 +41,8 @@ struct Scope {
     failure: Option<Failure>,
     /// Without a device: what `BL_State` is.
     state: i32,
+    /// The first sample that is read of the trace that was taken last.
+    index: usize,
 }
 
 /// The library.
@@ -208,7 +210,7 @@ pub(crate) fn halt() {
     // Whoever waits for the trace has not got the library.
     if let Some(scope) = lock(&LIBRARY).scope() {
         scope.state = IDLE;
-        scope.settings.is_changed = false;
+        scope.settings.is_halted = true;
         if let Some(device) = &mut scope.device {
             device.halt();
         }
@@ -233,7 +235,7 @@ pub(crate) fn acquire(to: &mut [f64]) -> usize {
     let Some(State::Done(samples)) = scope.device.as_ref().map(|device| device.shared.state()) else {
         return 0;
     };
-    samples.copy(scope.settings.selected(), scope.settings.index, to)
+    samples.copy(scope.settings.selected(), scope.index, to)
 }
 
 impl Scope {
@@ -247,7 +249,7 @@ impl Scope {
                 (identity.revision, identity.id, Some(device))
             }
         };
-        Ok(Self { name: link.name, revision, id, settings, device, failure: None, state: DONE })
+        Ok(Self { name: link.name, revision, id, settings, device, failure: None, state: DONE, index: 0 })
     }
 
     fn state(&mut self) -> i32 {
@@ -267,7 +269,7 @@ impl Scope {
 
     /// Rate, size or mode set after a halt end that state.
     fn idle(&self) -> i32 {
-        if self.settings.is_changed { DONE } else { IDLE }
+        if self.settings.is_halted { IDLE } else { DONE }
     }
 
     fn trace(&mut self, timeout_s: f64, is_asynchronous: bool) -> Started {
@@ -280,6 +282,7 @@ impl Scope {
         if device.shared.is_active() {
             return Started::Refused;
         }
+        self.index = self.settings.index();
         let started = if self.settings.mode == Mode::Stream {
             device.stream(StreamRun::new(stream_of(&mut self.settings)))
         } else {

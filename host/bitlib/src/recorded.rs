@@ -20,11 +20,18 @@ enum Call {
     Coupling(i32, i32),
     Enable(bool),
     Trigger(f64, i32, bool),
+    Index(usize),
+    Halt,
+    State(i32),
 }
 
 use Call::{
-    Channel, Count, Coupling, Delay, Enable, Intro, Mode, Offset, Range, Rate, Size, Source, Time, Trigger,
+    Channel, Count, Coupling, Delay, Enable, Halt, Index, Intro, Mode, Offset, Range, Rate, Size, Source,
+    State, Time, Trigger,
 };
+
+/// A and B are on.
+const BOTH: [Call; 4] = [Channel(0, 0), Enable(true), Channel(1, 1), Enable(true)];
 
 /// Calls one after the other, each with the digits that were recorded.
 fn answers(calls: &[Call]) {
@@ -51,6 +58,9 @@ fn answers(calls: &[Call]) {
             Trigger(level_v, edge, expected) => {
                 assert_eq!(settings.set_trigger(level_v, edge), expected, "{call:?}");
             }
+            Index(index) => settings.set_index(index),
+            Halt => settings.is_halted = true,
+            State(expected) => whole(if settings.is_halted { 0 } else { 2 }, expected),
         }
     }
 }
@@ -75,15 +85,34 @@ fn rates_and_sizes_of_each_mode() {
 #[test]
 fn both_channels_are_slower_in_one_mode() {
     for (mode, fastest) in [(0, 20e6), (1, 5e6), (2, 10e6), (3, 40e6), (4, 2_441.406_25)] {
-        answers(&[Channel(1, 1), Enable(true), Mode(mode), Rate(0.0, fastest)]);
+        answers(&[BOTH[0], BOTH[1], BOTH[2], BOTH[3], Mode(mode), Rate(0.0, fastest)]);
     }
     let gap = [(9e6, 10e6), (5.5e6, 8e6), (4e6, 4e6), (3.3e6, 3_333_333.333), (2.7e6, 2_857_142.857)];
     for (asked, expected) in gap {
-        answers(&[Channel(1, 1), Enable(true), Mode(2), Rate(asked, expected)]);
+        answers(&[BOTH[0], BOTH[1], BOTH[2], BOTH[3], Mode(2), Rate(asked, expected)]);
     }
+    // A is captured as long as none is on; that does not count as A and B.
+    answers(&[Channel(1, 1), Enable(true), Mode(2), Rate(-1.0, 20e6), Rate(0.0, 20e6), Size(12_329, 4932)]);
+    // One that is switched off shows when the rate is set.
+    answers(&[
+        Channel(0, 0),
+        Enable(true),
+        Channel(1, 1),
+        Enable(true),
+        Mode(2),
+        Rate(-1.0, 10e6),
+        Time(-1.0, 0.000_614_4),
+        Enable(false),
+        Rate(-1.0, 10e6),
+        Size(12_329, 5480),
+        Time(-1.0, 0.000_548),
+        Rate(0.0, 20e6),
+    ]);
     // What is switched on later shows when the rate is set.
     answers(&[
         Mode(2),
+        Channel(0, 0),
+        Enable(true),
         Channel(1, 1),
         Enable(true),
         Rate(-1.0, 20e6),
@@ -107,6 +136,16 @@ fn sizes() {
     }
     answers(&[Rate(1000.0, 1000.0), Size(1_000_000, 15_259), Size(-2, 32_768_000)]);
     answers(&[Mode(3), Rate(1.0, 2_441.406_25), Size(100_000, 100_000)]);
+    // Rates are such then that the buffer holds as long a trace.
+    for (size, asked, expected) in [
+        (23_851, 27_320.206_800, 14_079.549_454),
+        (39_773, 5_456_116.720_443, 1_739_130.434_783),
+        (25_991, 1e6, 476_190.476_190),
+        (33_608, 2_235_529.0, 833_333.333_333),
+        (26_714, 275_333.234_260, 126_984.126_984),
+    ] {
+        answers(&[Mode(3), Rate(1.0, 2_441.406_25), Size(size, size), Rate(asked, expected)]);
+    }
     // A size stays when the rate is set, and goes with the mode.
     answers(&[
         Rate(1e6, 1e6),
@@ -117,6 +156,27 @@ fn sizes() {
         Size(-1, 1000),
     ]);
     answers(&[Size(1000, 1000), Mode(1), Size(-1, 6144), Rate(-1.0, 5e6)]);
+}
+
+#[test]
+fn stream_sizes() {
+    answers(&[Mode(4), Size(-1, 4092), Size(0, 4092)]);
+    answers(&[
+        Mode(4),
+        Channel(4, 4),
+        Enable(true),
+        Size(0, 4092),
+        Channel(1, 1),
+        Enable(true),
+        Size(0, 4128),
+        Enable(false),
+        Size(0, 4092),
+        Channel(0, 0),
+        Enable(true),
+        Size(0, 4128),
+        Enable(false),
+        Size(0, 4092),
+    ]);
 }
 
 #[test]
@@ -143,6 +203,9 @@ fn times() {
             Size(-1, size),
         ]);
     }
+    // What is made shorter is the samples, not the time.
+    answers(&[Rate(1e6, 1e6), Size(384, 384), Time(0.027_451_513_4, 0.02745), Size(-1, 12_200)]);
+    answers(&[Mode(3), Rate(1e6, 1e6), Time(0.018_526_851_2, 0.018_525_7)]);
     // Not more samples than a number of 32 bits counts.
     answers(&[Time(1e9, 107.376_093), Rate(-1.0, 114.429_569)]);
     for (mode, asked, expected, rate_hz) in [
@@ -210,7 +273,17 @@ fn ranges_and_offsets() {
     answers(&[Channel(4, 4), Range(-1, 5.0), Channel(2, 2), Range(-1, 5.0), Channel(0, 0), Range(-1, 1.1)]);
     answers(&[Channel(11, 11), Channel(2, 2), Range(0, 5.0), Channel(0, 0), Range(-1, 1.1)]);
     answers(&[Channel(2, 2), Range(5, 1.1), Channel(0, 0), Offset(100.0, 6.966_667)]);
-    answers(&[Channel(4, 4), Offset(-1000.0, -1000.0), Count(3, 1), Channel(2, 2), Count(3, 4)]);
+    answers(&[Channel(4, 4), Offset(-1000.0, -1000.0), Count(3, 1), Channel(2, 2), Count(3, 1)]);
+    // Channels of bigger models have as many ranges as the one that was selected before.
+    answers(&[
+        Channel(4, 4),
+        Channel(2, 2),
+        Count(3, 1),
+        Channel(0, 0),
+        Count(3, 4),
+        Channel(2, 2),
+        Count(3, 4),
+    ]);
 }
 
 #[test]
@@ -249,6 +322,81 @@ fn each_channel_has_a_range() {
 fn no_source_is_selected_at_first() {
     answers(&[Channel(0, 0), Source(6, -1), Channel(20, 0), Source(1, 0), Source(6, 0)]);
     answers(&[Source(-1, 0), Channel(1, 1), Source(6, 0)]);
+}
+
+#[test]
+fn all_channels_have_one_source() {
+    answers(&[
+        Channel(2, 2),
+        Source(3, 3),
+        Channel(3, 3),
+        Source(-1, 3),
+        Source(2, 2),
+        Channel(2, 2),
+        Source(6, 2),
+        Source(-1, 2),
+    ]);
+    // One that the next channel does not have is lost, but answered until another one is.
+    answers(&[Channel(2, 2), Source(3, 3), Channel(0, 0), Source(6, 3), Source(-1, 0), Channel(2, 2)]);
+    answers(&[Channel(2, 2), Source(3, 3), Channel(11, 11), Channel(2, 2), Source(-1, 0), Source(6, 0)]);
+    answers(&[Channel(1, 1), Source(3, 0), Channel(2, 2), Source(-1, 0), Source(5, 5), Channel(20, 2)]);
+}
+
+#[test]
+fn state_after_a_halt() {
+    answers(&[State(2), Halt, State(0), Rate(33_786.0, 34_188.034_188), State(2), Size(100, 100), State(2)]);
+    for ends in [Size(1000, 1000), Size(0, 12_288), Time(1e-3, 1e-3), Rate(0.0, 20e6), Mode(1)] {
+        answers(&[Rate(1e6, 1e6), Halt, State(0), ends, State(2)]);
+    }
+    for leaves in [
+        Rate(-1.0, 1e6),
+        Size(-1, 12_288),
+        Time(-1.0, 0.012_288),
+        Mode(0),
+        Mode(9),
+        Enable(true),
+        Offset(0.0, 0.0),
+        Intro(1e-3, 1e-3),
+        Index(5),
+    ] {
+        answers(&[Rate(1e6, 1e6), Halt, leaves, State(0)]);
+    }
+}
+
+#[test]
+fn first_setting_behind_another_index_leaves_the_state() {
+    answers(&[Index(5), Halt, Size(9641, 9641), State(0), Size(9642, 9642), State(2)]);
+    answers(&[Index(5), Size(100, 100), Halt, Size(9641, 9641), State(2)]);
+    answers(&[Halt, Index(5), Index(5), Rate(1e6, 1e6), State(0), Rate(1e5, 1e5), State(2)]);
+    // One that was noticed before is none.
+    answers(&[Index(5), Index(0), Halt, Size(9641, 9641), State(2)]);
+    answers(&[
+        Index(100),
+        Halt,
+        Index(5),
+        Index(100),
+        Time(1e-3, 1e-3),
+        State(0),
+        Time(1e-3, 1e-3),
+        State(2),
+    ]);
+}
+
+#[test]
+fn each_mode_has_an_index() {
+    answers(&[Index(100), Size(1000, 1000), Mode(2), Halt, Index(100), Mode(2), Size(6144, 6144), State(0)]);
+    answers(&[
+        Mode(3),
+        Index(5),
+        Mode(0),
+        Halt,
+        Size(1000, 1000),
+        State(2),
+        Mode(3),
+        Halt,
+        Size(10, 10),
+        State(2),
+    ]);
 }
 
 #[test]

@@ -197,6 +197,7 @@ mod tests {
     fn set(mode: i32, both: bool, rate_hz: f64, size: i32) -> Settings {
         let mut settings = settings();
         settings.set_mode(mode);
+        settings.enable(true);
         settings.select_channel(1);
         settings.enable(both);
         settings.set_rate(rate_hz);

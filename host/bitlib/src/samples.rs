@@ -2,7 +2,7 @@
 
 use scopething_core::plan::{CapturePlan, SampleRange, StreamPlan};
 use scopething_core::scope::StreamFrame;
-use scopething_core::trace::{DumpChannel, Trace};
+use scopething_core::trace::{DumpChannel, Trace, fill};
 
 use crate::request::{CHANNELS, Shown};
 use crate::settings::{CAPTURED_CHANNELS, LOGIC_HIGH_V, Selected};
@@ -123,15 +123,6 @@ fn with_midpoints(values: &[f64]) -> Vec<f64> {
     values.iter().zip(next).flat_map(|(&value, &next)| [value, f64::midpoint(value, next)]).collect()
 }
 
-fn fill(to: &mut [f64], from: impl Iterator<Item = f64>) -> usize {
-    let mut count = 0;
-    for (place, value) in to.iter_mut().zip(from) {
-        *place = value;
-        count += 1;
-    }
-    count
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -211,6 +202,7 @@ mod tests {
             let quirks = Quirks { midpoints, ..Quirks::default() };
             let mut settings = Settings::new(quirks);
             settings.set_mode(2);
+            settings.enable(true);
             settings.select_channel(1);
             settings.enable(true);
             settings.set_range(3);
@@ -233,6 +225,7 @@ mod tests {
     fn full_buffer_of_both_channels_shows_all_samples() {
         let mut settings = Settings::new(Quirks::default());
         settings.set_mode(2);
+        settings.enable(true);
         settings.select_channel(1);
         settings.enable(true);
         settings.set_rate(1e6);

@@ -3,7 +3,7 @@
 //! Answers were learnt from that library, opened without a device; `recorded.rs` has the figures. Where it is odd and this
 //! is not, or the other way round, the page `bitlib.md` documents it.
 
-use crate::clock::{CLOCK_HZ, Family, SampleClock};
+use crate::clock::{Family, SampleClock};
 use crate::quirks::Quirks;
 use crate::stream::MAX_TRACE_SAMPLES;
 
@@ -29,8 +29,8 @@ const SPAN_V: (f64, f64) = (-451.0 / 60.0, 649.0 / 60.0);
 const LAST_SOURCE: i32 = 5;
 /// Ticks of a sample of a stream, and the most of a logic sample.
 const MAX_CLOCK_TICKS: f64 = 16_384.0;
-/// The samples of a stream's trace if no size is given: by how many of A, B and the logic lines are on.
-const STREAM_SIZES: [i32; 4] = [7310, 4092, 4128, 4128];
+/// The samples of a stream's trace if no size is given: without an analog channel that is on, and with one.
+const STREAM_SIZES: (i32, i32) = (4092, 4128);
 
 /// A count as C has it.
 pub(crate) fn counted(count: usize) -> i32 {
@@ -85,6 +85,7 @@ pub(crate) enum Trigger {
 /// An analog channel's settings.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Analog {
+    /// None is at first, and then A is captured.
     pub(crate) is_on: bool,
     range: usize,
     /// What the program has asked for.
@@ -122,6 +123,14 @@ struct Selections {
     source: bool,
 }
 
+/// The first sample that is read in a mode.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+struct Index {
+    set: usize,
+    /// The one that was set when rate, size or time were last, or the mode was entered.
+    noticed: usize,
+}
+
 /// All that can be set of a device.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Settings {
@@ -131,25 +140,26 @@ pub(crate) struct Settings {
     size: i32,
     pub(crate) intro_s: f64,
     pub(crate) delay_s: f64,
-    pub(crate) index: usize,
+    /// Of each mode.
+    indices: [Index; Mode::ALL.len()],
     channel: usize,
     selections: Selections,
     analog: [Analog; CAPTURED_CHANNELS],
-    /// What the program has chosen, of which the device knows nothing.
-    sources: [i32; CHANNELS],
+    /// What the program has chosen for the selected channel, of which the device knows nothing.
+    source: i32,
+    /// The source that was answered last.
+    shown_source: i32,
     coupling: i32,
-    logic_on: u8,
     /// The channel that was switched on last: the one that `FAST` captures if both are on.
     last_on: usize,
     /// The range that was set last, of whichever channel: the one that asking for its range gives a channel.
     range: usize,
     /// The span that was answered last, in volts.
     shown_span_v: f64,
-    /// Whether rate, size or mode were set since this was looked at.
-    pub(crate) is_changed: bool,
-    /// Whether the last index that was set was another one, and neither rate nor size were set since: the first of them does
-    /// not count as a change.
-    is_index_new: bool,
+    /// The ranges of the channel that was selected last and that the device has.
+    range_count: i32,
+    /// Whether there was a halt, and nothing was set since that ends that state.
+    pub(crate) is_halted: bool,
     trigger: Trigger,
     logic_trigger: (u8, u8),
 }
@@ -164,16 +174,16 @@ impl Settings {
             size: 0,
             intro_s: 0.0,
             delay_s: 0.0,
-            index: 0,
+            indices: [Index::default(); Mode::ALL.len()],
             channel: 0,
             selections: Selections::default(),
-            analog: [Analog { is_on: true, ..analog }, analog],
-            sources: [0; CHANNELS],
+            analog: [analog; CAPTURED_CHANNELS],
+            source: 0,
+            shown_source: 0,
             coupling: 0,
             range: 0,
-            is_changed: false,
-            is_index_new: false,
-            logic_on: 0,
+            range_count: counted(RANGES_V.len()),
+            is_halted: false,
             last_on: 0,
             shown_span_v: RANGES_V[0],
             trigger: Trigger::Analog { channel: 0, level_v: 0.0, edge: Edge::Rise },
@@ -197,7 +207,9 @@ impl Settings {
         if mode != self.mode {
             self.mode = mode;
             self.reset_timebase();
-            self.is_changed = true;
+            let index = self.index_mut();
+            index.noticed = index.set;
+            self.is_halted = false;
         }
         number
     }
@@ -227,9 +239,8 @@ impl Settings {
             Mode::Fast | Mode::Logic => 12_288,
             Mode::Dual | Mode::Mixed => 6144,
             Mode::Stream => {
-                let analog = self.analog.iter().filter(|channel| channel.is_on).count();
-                let kinds = analog + usize::from(self.logic_on != 0);
-                STREAM_SIZES.get(kinds).copied().unwrap_or(STREAM_SIZES[3])
+                let is_on = self.analog.iter().any(|channel| channel.is_on);
+                if is_on { STREAM_SIZES.1 } else { STREAM_SIZES.0 }
             }
         }
     }
@@ -243,24 +254,47 @@ impl Settings {
         self.clock
     }
 
-    fn change(&mut self) {
-        self.is_changed |= !self.is_index_new;
-        self.is_index_new = false;
+    fn index_mut(&mut self) -> &mut Index {
+        &mut self.indices[self.mode as usize]
     }
 
-    /// The first sample that is read.
+    /// Rate, size or time are set. That ends the state after a halt, but for the first of them behind another index.
+    fn change(&mut self) {
+        let index = self.index_mut();
+        if index.noticed == index.set {
+            self.is_halted = false;
+        } else {
+            index.noticed = index.set;
+        }
+    }
+
+    /// The first sample that is read of the traces of this mode that are taken from now on.
     pub(crate) fn set_index(&mut self, index: usize) {
-        self.is_index_new = index != self.index;
-        self.index = index;
+        self.index_mut().set = index;
+    }
+
+    pub(crate) fn index(&self) -> usize {
+        self.indices[self.mode as usize].set
     }
 
     /// Samples a second.
     pub(crate) fn set_rate(&mut self, rate_hz: f64) -> f64 {
         if rate_hz != ASK_REAL {
             self.change();
-            self.clock = self.family().for_rate(rate_hz, self.quirks);
+            self.clock = self.family().for_rate(self.rate_for_size(rate_hz), self.quirks);
         }
         self.clock.rate_hz()
+    }
+
+    /// The rate at which the buffer holds as long a trace as the size has at the rate that is asked for. Only logic has sizes beyond the
+    /// buffer: at the slowest of its rates.
+    fn rate_for_size(&self, rate_hz: f64) -> f64 {
+        let most = self.default_size();
+        if self.mode == Mode::Logic && self.size > most {
+            rate_hz * f64::from(most) / f64::from(self.size)
+        } else {
+            rate_hz
+        }
     }
 
     /// Samples of a channel.
@@ -318,11 +352,7 @@ impl Settings {
         } else if samples <= f64::from(most) || self.mode == Mode::Stream {
             samples as i32
         } else {
-            let ticks = if samples < f64::from(i32::MAX) {
-                time_s * CLOCK_HZ
-            } else {
-                samples * self.clock.period_ticks()
-            };
+            let ticks = samples * self.clock.period_ticks();
             self.clock = self.family().for_period(ticks / f64::from(most), self.quirks);
             (ticks / self.clock.period_ticks()).round_ties_even().clamp(1.0, f64::from(i32::MAX)) as i32
         };
@@ -364,6 +394,9 @@ impl Settings {
         if let Some(channel) = known {
             self.channel = channel;
             self.show_span();
+            if self.source > self.last_source() {
+                self.source = 0;
+            }
         } else if channel != ASK && !self.selections.channel {
             return ASK;
         }
@@ -371,25 +404,24 @@ impl Settings {
         counted(self.channel)
     }
 
-    /// The source that is selected from now on; if there is no such, the one that was, or -1 before any was.
+    /// The source that is selected from now on; if there is no such, the one that was answered last, or -1 before any was selected.
     pub(crate) fn select_source(&mut self, source: i32) -> i32 {
-        let channel = self.channel;
-        let last = if self.selected() == Selected::Absent { LAST_SOURCE } else { 0 };
         // Any that some channel has counts.
         if (ASK..=LAST_SOURCE).contains(&source) {
             self.selections.source = true;
-        } else if !self.selections.source {
-            return ASK;
+        } else {
+            return if self.selections.source { self.shown_source } else { ASK };
         }
-        let Some(selected) = self.sources.get_mut(channel) else { return ASK };
-        if (0..=last).contains(&source) {
-            *selected = source;
+        if (0..=self.last_source()).contains(&source) {
+            self.source = source;
         }
-        *selected
+        self.shown_source = self.source;
+        self.source
     }
 
-    fn is_logic(&self) -> bool {
-        matches!(self.selected(), Selected::Logic(_))
+    /// The last source of the selected channel.
+    fn last_source(&self) -> i32 {
+        if self.selected() == Selected::Absent { LAST_SOURCE } else { 0 }
     }
 
     /// The number of the selected channel.
@@ -420,8 +452,7 @@ impl Settings {
         match what {
             1 => counted(CAPTURED_CHANNELS),
             2 => counted(LOGIC_CHANNELS),
-            3 if self.is_logic() => 1,
-            3 => counted(RANGES_V.len()),
+            3 => self.range_count,
             _ => ASK,
         }
     }
@@ -443,8 +474,12 @@ impl Settings {
         match self.selected() {
             Selected::Analog(channel) => {
                 self.shown_span_v = self.analog.get(channel).map_or(RANGES_V[0], |set| span_v(set.range));
+                self.range_count = counted(RANGES_V.len());
             }
-            Selected::Logic(_) => self.shown_span_v = LOGIC_HIGH_V,
+            Selected::Logic(_) => {
+                self.shown_span_v = LOGIC_HIGH_V;
+                self.range_count = 1;
+            }
             Selected::Absent => {}
         }
     }
@@ -478,9 +513,8 @@ impl Settings {
                     self.last_on = channel;
                 }
             }
-            Selected::Logic(line) if is_on => self.logic_on |= 1 << line,
-            Selected::Logic(line) => self.logic_on &= !(1 << line),
-            Selected::Absent => {}
+            // Logic lines are captured all or none, by the mode.
+            Selected::Logic(_) | Selected::Absent => {}
         }
     }
 

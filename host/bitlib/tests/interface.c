@@ -85,8 +85,11 @@ static void analog(int mode) {
         EXPECT(fabs(low + 0.5) < 0.05 && fabs(high - 0.5) < 0.05);
     }
     EXPECT(acquired(7, 1000, line) == (mode == BL_MODE_MIXED ? 1000 : 0));
-    /* From a later sample on, and no more than there are. */
-    EXPECT(BL_Index(990) && acquired(0, 1000, b) == 10 && b[0] == a[990] && b[9] == a[999] && BL_Index(0));
+    /* Of the next trace from a later sample on, and no more than there are. */
+    EXPECT(BL_Index(990) && acquired(0, 1000, b) == 1000 && memcmp(a, b, 1000 * sizeof *a) == 0);
+    EXPECT(BL_Trace(5, BL_SYNCHRONOUS) == TRUE && acquired(0, 1000, b) == 10);
+    for (int i = 0; i < 10; i++) EXPECT(fabs(b[i] - a[990 + i]) < 2 * 3.0 * 1000 / 100e3 + 2 * 5.2 / 256);
+    EXPECT(BL_Index(0));
     EXPECT(BL_Intro(0) == 0);
 }
 

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use host::failure::Failure;
 use scopething_core::plan::{AnalogChannel, CapturePlan, Channel};
 use scopething_core::scope::CaptureOptions;
-use scopething_core::trace::{EndReason, SampleTimes, Trace, TraceBuffer};
+use scopething_core::trace::{EndReason, SampleTimes, Series, Trace, TraceBuffer, fill};
 use tokio::sync::watch;
 
 use crate::call::{self, call};
@@ -355,23 +355,10 @@ pub unsafe extern "C" fn scopething_capture_series(
         let mut series = unsafe { Out::new(series, "series") }?;
         let channel = request::channel(channel)?;
         table::get::<Capture>(capture)?.read(|trace| {
-            let (count, times, resolution_v): (usize, SampleTimes, f64) = match channel {
-                Channel::Analog(analog) => {
-                    let view = trace.analog(analog).ok_or_else(|| not_captured(channel))?;
-                    (view.len(), view.times, view.resolution())
-                }
-                Channel::Logic(line) => {
-                    let captured = trace.logic().filter(|view| view.lines() & line.bit() != 0);
-                    let view = captured.ok_or_else(|| not_captured(channel))?;
-                    (view.len(), view.times, 1.0)
-                }
-            };
-            series.set(ScopethingSeries {
-                count,
-                start_s: times.start_s,
-                period_s: times.period_s,
-                resolution_v,
-            });
+            let Series { count, times, resolution } =
+                trace.series(channel).ok_or_else(|| not_captured(channel))?;
+            let SampleTimes { start_s, period_s } = times;
+            series.set(ScopethingSeries { count, start_s, period_s, resolution_v: resolution });
             Ok(())
         })
     })
@@ -382,16 +369,6 @@ fn analog_channel(bit: u32) -> Result<AnalogChannel, Stop> {
         Channel::Analog(channel) => Ok(channel),
         Channel::Logic(line) => Err(Stop::argument(format!("{line} is a logic line: give channel A or B"))),
     }
-}
-
-/// Copies as many as there is room for, and counts those.
-fn copy<T>(to: &mut [T], from: impl Iterator<Item = T>) -> usize {
-    let mut count = 0;
-    for (place, value) in to.iter_mut().zip(from) {
-        *place = value;
-        count += 1;
-    }
-    count
 }
 
 /// Reads the samples of channel A or B in volts, or as fractions of the range if the capture was raw. `count` receives how many
@@ -411,7 +388,7 @@ pub unsafe extern "C" fn scopething_capture_read_volts(
         let channel = analog_channel(channel)?;
         table::get::<Capture>(capture)?.read(|trace| {
             let view = trace.analog(channel).ok_or_else(|| not_captured(channel.into()))?;
-            count.set(copy(volts, view.values()));
+            count.set(view.read_values(volts));
             Ok(())
         })
     })
@@ -434,7 +411,7 @@ pub unsafe extern "C" fn scopething_capture_read_raw(
         let channel = analog_channel(channel)?;
         table::get::<Capture>(capture)?.read(|trace| {
             let view = trace.analog(channel).ok_or_else(|| not_captured(channel.into()))?;
-            count.set(copy(steps, view.steps()));
+            count.set(fill(steps, view.steps()));
             Ok(())
         })
     })
@@ -455,7 +432,7 @@ pub unsafe extern "C" fn scopething_capture_read_logic(
         let (lines, mut count) = unsafe { (room(lines, capacity, "lines")?, Out::new(count, "count")?) };
         table::get::<Capture>(capture)?.read(|trace| {
             let view = trace.logic().ok_or_else(|| Stop::argument("no logic line was captured"))?;
-            count.set(copy(lines, view.bytes()));
+            count.set(fill(lines, view.bytes()));
             Ok(())
         })
     })

@@ -68,6 +68,9 @@ pub unsafe extern "C" fn scopething_version(
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+    use std::path::{Path, PathBuf};
+
     use super::*;
 
     #[test]
@@ -75,22 +78,59 @@ mod tests {
         assert_eq!(env!("SCOPETHING_ABI"), SCOPETHING_ABI_VERSION.to_string());
     }
 
+    /// Both libraries for C: the folder of each, and its header.
+    const HEADERS: [(&str, &str); 2] =
+        [(".", "include/scopething.h"), ("../../core/c", "include/scopething_core.h")];
+
+    fn folder(name: &str) -> PathBuf {
+        Path::new(env!("CARGO_MANIFEST_DIR")).join(name)
+    }
+
     #[test]
-    fn header_is_that_of_the_source() {
-        let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
-        let config = cbindgen::Config::from_file(folder.join("cbindgen.toml")).unwrap();
-        let builder = cbindgen::Builder::new().with_config(config).with_src(folder.join("src/lib.rs"));
-        let mut made = Vec::new();
-        builder.generate().unwrap().write(&mut made);
-        let made = String::from_utf8(made).unwrap();
-        let path = folder.join("include/scopething.h");
-        if std::env::var_os("SCOPETHING_WRITE_HEADER").is_some() {
-            std::fs::write(&path, &made).unwrap();
+    fn headers_are_those_of_the_sources() {
+        for (name, header) in HEADERS {
+            let folder = folder(name);
+            let config = cbindgen::Config::from_file(folder.join("cbindgen.toml")).unwrap();
+            let builder = cbindgen::Builder::new().with_config(config).with_src(folder.join("src/lib.rs"));
+            let mut made = Vec::new();
+            builder.generate().unwrap().write(&mut made);
+            let made = String::from_utf8(made).unwrap();
+            let path = folder.join(header);
+            if std::env::var_os("SCOPETHING_WRITE_HEADER").is_some() {
+                std::fs::write(&path, &made).unwrap();
+            }
+            let kept = std::fs::read_to_string(&path).unwrap_or_default();
+            assert!(
+                made == kept,
+                "{header} is another one: run this test with SCOPETHING_WRITE_HEADER=1 to write it"
+            );
         }
-        let kept = std::fs::read_to_string(&path).unwrap_or_default();
-        assert!(
-            made == kept,
-            "include/scopething.h is another one: run this test with SCOPETHING_WRITE_HEADER=1 to write it"
-        );
+    }
+
+    /// The numbers that a header gives names to, by their names behind `prefix`.
+    fn numbers(header: &str, prefix: &str) -> BTreeMap<String, u32> {
+        let number = |line: &str| {
+            let line =
+                line.trim().trim_start_matches("#define ").trim_end_matches(',').replacen(" = ", " ", 1);
+            let (name, value) = line.strip_prefix(prefix)?.split_once(' ')?;
+            Some((name.to_owned(), value.parse().ok()?))
+        };
+        header.lines().filter_map(number).collect()
+    }
+
+    #[test]
+    fn numbers_are_the_same_in_both_headers() {
+        let read = |(name, header)| std::fs::read_to_string(folder(name).join(header)).unwrap();
+        let [host, core] = HEADERS.map(read);
+        let (host, core) = (numbers(&host, "SCOPETHING_"), numbers(&core, "SCOPETHING_CORE_"));
+        // Each interface has a version of its own.
+        let both = core.iter().filter(|(name, _)| host.contains_key(*name) && *name != "ABI_VERSION");
+        let mut compared = 0;
+        for (name, number) in both {
+            assert_eq!(host.get(name), Some(number), "{name}");
+            compared += 1;
+        }
+        // Ten statuses, four channels, four kinds of triggers, three of ends, and what is generated.
+        assert!(compared >= 21, "{compared}");
     }
 }

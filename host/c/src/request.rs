@@ -7,10 +7,10 @@ use scopething_core::plan::{
     CaptureRequest, Channel, ChannelSet, Resolution, TriggerMode, TriggerSource, TriggerType,
 };
 
+use crate::SCOPETHING_CHANNEL_A;
 use crate::call::call;
 use crate::memory::{Out, optional_text, sized};
 use crate::status::{ScopethingError, ScopethingStatus, Stop};
-use crate::{SCOPETHING_CHANNEL_A, SCOPETHING_CHANNEL_B, SCOPETHING_CHANNEL_L0, SCOPETHING_CHANNEL_LOGIC};
 
 /// Below the level, then above it.
 pub const SCOPETHING_TRIGGER_RISING: u32 = 0;
@@ -67,15 +67,9 @@ pub struct ScopethingCaptureRequest {
 
 /// A set of channels by its bits.
 pub(crate) fn channel_set(bits: u32) -> Result<ChannelSet, Stop> {
-    if bits == 0 || bits & !(SCOPETHING_CHANNEL_A | SCOPETHING_CHANNEL_B | SCOPETHING_CHANNEL_LOGIC) != 0 {
-        return Err(Stop::argument(format!(
-            "{bits:#x} is no set of channels: give SCOPETHING_CHANNEL_ bits"
-        )));
-    }
-    let analog = [(SCOPETHING_CHANNEL_A, Channel::A), (SCOPETHING_CHANNEL_B, Channel::B)];
-    let analog = analog.into_iter().filter(|(bit, _)| bits & bit != 0);
-    let analog = analog.fold(ChannelSet::EMPTY, |set, (_, channel)| set.with(channel));
-    Ok(analog.union(ChannelSet::of_lines((bits / SCOPETHING_CHANNEL_L0) as u8)))
+    ChannelSet::of_bits(bits).filter(|_| bits != 0).ok_or_else(|| {
+        Stop::argument(format!("{bits:#x} is no set of channels: give SCOPETHING_CHANNEL_ bits"))
+    })
 }
 
 /// A single channel by its bit.
@@ -186,14 +180,20 @@ pub unsafe extern "C" fn scopething_capture_request_init(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{SCOPETHING_CHANNEL_B, SCOPETHING_CHANNEL_L0, SCOPETHING_CHANNEL_LOGIC};
 
     #[test]
     fn channels_are_bits() {
-        let set = channel_set(SCOPETHING_CHANNEL_B | 0x100 | 0x8000).unwrap();
-        assert_eq!((set.analog(), set.logic(), set.first()), (2, 0x81, Some(Channel::B)));
-        for wrong in [0, 4, 0x1_0000, u32::MAX] {
-            assert!(channel_set(wrong).is_err(), "{wrong:#x}");
+        let named = [
+            (SCOPETHING_CHANNEL_A, "A"),
+            (SCOPETHING_CHANNEL_B, "B"),
+            (SCOPETHING_CHANNEL_L0, "L0"),
+            (SCOPETHING_CHANNEL_LOGIC, "L"),
+        ];
+        for (bits, name) in named {
+            assert_eq!(channel_set(bits).unwrap(), name.parse().unwrap());
         }
+        assert!(channel_set(0).is_err() && channel_set(4).is_err());
         assert_eq!(channel(0x800).unwrap(), Channel::L[3]);
         assert!(channel(3).is_err());
     }

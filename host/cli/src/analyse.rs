@@ -16,7 +16,7 @@ use super::session::Session;
 use scopething_files::pieces::Pieces;
 use scopething_files::{ReadError, StampObject, spooled};
 use scopething_waveform::measure::{LineDelays, LineMeter, PART_SAMPLES, WaveformAnalysis, Window};
-use scopething_waveform::waveform::{Outline, SampleKind, Samples, Stamp, Waveform};
+use scopething_waveform::waveform::{Outline, SampleKind, Samples, SeriesOutline, Stamp, Waveform};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -35,6 +35,9 @@ Examples:
       A trace that `record` counted as the 17th; without it, all of them, each under its number and clock
 
 What the samples do not support is unknown, or null in JSON. A file whose name is that of a channel is given as ./A.";
+
+/// The most samples that are counted in an analog channel.
+const MAX_LONG: usize = u32::MAX as usize;
 
 /// Measure the traces of a file, or of a capture
 #[derive(Debug, Args)]
@@ -83,7 +86,8 @@ impl Arguments {
             if are_lines(pieces.outline()) {
                 return self.analyse_lines(path, pieces);
             }
-            if pieces.outline().analog().any(|series| series.count > PART_SAMPLES) {
+            let is_long = |series: &SeriesOutline| (PART_SAMPLES + 1..=MAX_LONG).contains(&series.count);
+            if pieces.outline().analog().any(is_long) {
                 return self.analyse_long(path, pieces);
             }
         }

@@ -179,6 +179,14 @@ pub(super) struct ProbeArgument {
 }
 
 impl ProbeArgument {
+    /// The name of the probe's calibration.
+    pub(super) fn name(&self) -> Result<&str, Failure> {
+        match &self.probes {
+            Some(probes) => Ok(probes),
+            None => Ok(ConfigFile::of_user()?.probes.as_deref().unwrap_or("x1")),
+        }
+    }
+
     /// The parameters of the probe that is named, on a connection: those of the user's calibration, or the nominal ones
     /// of a x1 probe. `attenuation` is that of a capture which is repeated, if no other is given.
     pub(super) fn parameters(
@@ -186,10 +194,7 @@ impl ProbeArgument {
         url: &LinkUrl,
         attenuation: Option<Attenuation>,
     ) -> Result<AnalogParameters, Failure> {
-        let probes = match &self.probes {
-            Some(probes) => probes.as_str(),
-            None => ConfigFile::of_user()?.probes.as_deref().unwrap_or("x1"),
-        };
+        let probes = self.name()?;
         let missing = || {
             let path = CalibrationFile::of_user().map(|file| file.path().display().to_string());
             let url = url.sound().to_string();

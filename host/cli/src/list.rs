@@ -13,7 +13,8 @@ use super::message::print_note;
 use super::port_users::{self, PortUser};
 use super::table::Table;
 use scopething::bridge::Client;
-use scopething::link::{self, LinkUrl, OpenError, Port};
+use scopething::link::{self, LinkUrl, OpenError, Port, PortOfBridge};
+use scopething_serve::discovery::{self as served, Found, find};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -22,12 +23,17 @@ Examples:
   scopething list --identify
       Ask each that is free for its revision and serial number; other serial ports, whether a bridge answers
   scopething list --json
+  scopething list --network
+      Those as well that `scopething serve --allow` shares in the local network
 
 The serial number of a port is that of its USB adapter, which need not be that of the BitScope. --identify connects, which
 resets a BitScope, and sends other serial ports a request that a bridge answers.";
 
 /// How long a serial port has to answer as a bridge does.
 const BRIDGE_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// How long the local network has to answer.
+const NETWORK_WAIT: Duration = Duration::from_secs(2);
 
 /// List the scopes that can be found, and who uses them
 #[derive(Debug, Args)]
@@ -38,6 +44,9 @@ pub(super) struct Arguments {
     /// Connect to what is free, and print what answers
     #[arg(long)]
     identify: bool,
+    /// Ask the local network, for two seconds, for oscilloscopes that are served
+    #[arg(long)]
+    network: bool,
     /// Print a JSON array
     #[arg(long)]
     json: bool,
@@ -50,6 +59,7 @@ struct Place {
     port: Option<Port>,
     state: State,
     identity: Option<Result<Identity, String>>,
+    served: Option<Found>,
 }
 
 /// What there is at a place.
@@ -59,8 +69,12 @@ enum Kind {
     BitScope,
     /// A serial port where a bridge answers.
     Bridge,
+    /// The serial port of a bridge that is the BitScope itself.
+    BridgedBitScope,
     /// Another serial port.
     Serial,
+    /// Served in the local network.
+    Served,
     /// A link that the user has named.
     Named,
     /// The simulated BitScope.
@@ -81,7 +95,9 @@ impl Kind {
         match self {
             Self::BitScope => "BitScope",
             Self::Bridge => "bridge",
+            Self::BridgedBitScope => "bridge's BitScope",
             Self::Serial => "serial port",
+            Self::Served => "network",
             Self::Named => "named link",
             Self::Simulated => "simulated",
         }
@@ -97,15 +113,19 @@ impl Arguments {
                 place.identify().await;
             }
         }
+        // After the others were asked: what is served is used by others.
+        let served =
+            if self.network { find(NETWORK_WAIT).await.map_err(Failure::failed)? } else { Vec::new() };
+        places.extend(served.into_iter().filter_map(Place::of_served));
         let mut out = crate::terminal::stdout();
         if self.json {
             writeln!(out, "{}", places.iter().map(Place::to_json).collect::<Value>())?;
             return Ok(());
         }
-        let row = |place: &Place| [place.url.to_string(), place.kind.name().to_owned(), place.to_text()];
+        let row = |place: &Place| [place.address(), place.kind.name().to_owned(), place.to_text()];
         write!(out, "{}", Table::new(places.iter().map(row)))?;
         out.flush()?;
-        if !places.iter().any(|place| matches!(place.kind, Kind::BitScope | Kind::Bridge | Kind::Named)) {
+        if places.iter().all(|place| matches!(place.kind, Kind::Serial | Kind::Simulated)) {
             print_note!("no BitScope was found: `scopething doctor` looks for the reason");
         }
         Ok(())
@@ -125,7 +145,14 @@ async fn places(named: Option<LinkUrl>) -> Result<Vec<Place>, Failure> {
     let mut places: Vec<Place> = ports.into_iter().map(Place::of_port).collect();
     if let Some(named) = named.filter(|named| !places.iter().any(|place| place.url == *named.sound())) {
         let kind = if named.is_bridge() { Kind::Bridge } else { Kind::Named };
-        places.push(Place { url: named, kind, port: None, state: State::Unknown, identity: None });
+        places.push(Place {
+            url: named,
+            kind,
+            port: None,
+            state: State::Unknown,
+            identity: None,
+            served: None,
+        });
     }
     let simulated = LinkUrl::Sim { query: String::new() };
     places.retain(|place| place.url != simulated);
@@ -135,13 +162,19 @@ async fn places(named: Option<LinkUrl>) -> Result<Vec<Place>, Failure> {
         port: None,
         state: State::Free,
         identity: None,
+        served: None,
     });
     Ok(places)
 }
 
 impl Place {
     fn of_port(mut port: Port) -> Self {
-        let kind = if port.is_bitscope() { Kind::BitScope } else { Kind::Serial };
+        let kind = match port.bridge {
+            Some(PortOfBridge::Messages) => Kind::Bridge,
+            Some(PortOfBridge::Scope) => Kind::BridgedBitScope,
+            None if port.is_bitscope() => Kind::BitScope,
+            None => Kind::Serial,
+        };
         let users = port_users::of_port(&port.name);
         let state = match port.obstacle.take() {
             _ if !users.is_empty() => State::InUse(users),
@@ -150,19 +183,53 @@ impl Place {
             None if kind == Kind::BitScope => State::Free,
             None => State::Unknown,
         };
+        let serial = LinkUrl::Serial { port: port.name.clone() };
+        let bridge = format!("bridge://{}", port.name).parse().ok();
         Self {
-            url: LinkUrl::Serial { port: port.name.clone() },
+            url: bridge.filter(|_| kind == Kind::Bridge).unwrap_or(serial),
             kind,
             port: Some(port),
             state,
             identity: None,
+            served: None,
+        }
+    }
+
+    /// What answered in the local network: the device itself has a URL, what else is served an address of its own kind.
+    fn of_served(found: Found) -> Option<Self> {
+        let address = found.address;
+        let url = match found.kind {
+            served::Kind::BitscopeServer => format!("bitscope-server://{address}"),
+            // Pages and instruments are no links of this program: they are listed by their own addresses.
+            served::Kind::Tcp | served::Kind::Page | served::Kind::Scpi => format!("socket://{address}"),
+        };
+        let url = url.parse().ok()?;
+        Some(Self {
+            url,
+            kind: Kind::Served,
+            port: None,
+            state: State::Unknown,
+            identity: None,
+            served: Some(found),
+        })
+    }
+
+    /// How it is reached: a URL of this program, the link of a page, or a VISA resource.
+    fn address(&self) -> String {
+        match &self.served {
+            Some(Found { kind: served::Kind::Page, address, .. }) => format!("http://{address}/"),
+            Some(Found { kind: served::Kind::Scpi, address, .. }) => {
+                format!("TCPIP::{}::{}::SOCKET", address.ip(), address.port())
+            }
+            _ => self.url.to_string(),
         }
     }
 
     /// Asks what is there; a place that somebody uses is left alone.
     async fn identify(&mut self) {
         match (&self.state, self.kind) {
-            (State::InUse(_) | State::Unusable(_), _) => {}
+            // The BitScope of a bridge is asked by way of the other port: opening this one takes it from whoever uses it there.
+            (State::InUse(_) | State::Unusable(_), _) | (_, Kind::BridgedBitScope) => {}
             (_, Kind::Serial) => self.look_for_bridge().await,
             _ => {
                 self.identity = Some(Identity::at(&self.url).await);
@@ -196,6 +263,14 @@ impl Place {
         if let Some(usb) = self.port.as_ref().and_then(|port| port.usb.as_ref()) {
             parts.push(usb.to_string());
         }
+        if let Some(found) = &self.served {
+            let what = match found.kind {
+                served::Kind::Tcp | served::Kind::BitscopeServer => "the device itself",
+                served::Kind::Page => "a page, for which the server prints a link",
+                served::Kind::Scpi => "an instrument",
+            };
+            return format!("{what}; {}; serial number {}", found.model, found.serial);
+        }
         parts.push(match &self.state {
             State::Free if self.kind == Kind::Simulated => "always there".to_owned(),
             State::Free => "free".to_owned(),
@@ -222,7 +297,7 @@ impl Place {
         let usb = self.port.as_ref().and_then(|port| port.usb.as_ref());
         let identity = self.identity.as_ref().and_then(|identity| identity.as_ref().ok());
         json!({
-            "url": self.url.to_string(),
+            "url": self.address(),
             "kind": self.kind.name(),
             "usb": usb.map(|usb| format!("{:04x}:{:04x}", usb.vendor, usb.product)),
             "manufacturer": usb.and_then(|usb| usb.manufacturer.as_ref()),
@@ -242,9 +317,39 @@ impl Place {
                 State::Unusable(obstacle) => Some(obstacle.to_string()),
                 _ => None,
             },
-            "model": identity.map(|identity| &identity.model),
+            "model": identity.map(|identity| &identity.model).or(self.served.as_ref().map(|found| &found.model)),
             "revision": identity.map(|identity| &identity.revision),
-            "serial": identity.and_then(|identity| identity.serial.as_ref().ok()),
+            "serial": identity
+                .and_then(|identity| identity.serial.as_ref().ok())
+                .or(self.served.as_ref().map(|found| &found.serial)),
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_served_is_listed_as_it_is_reached() {
+        let found = |kind, port| Found {
+            kind,
+            address: ([192, 168, 77, 1], port).into(),
+            model: "MSO2072A".to_owned(),
+            serial: "BS001234".to_owned(),
+        };
+        for (kind, address) in [
+            (served::Kind::Tcp, "socket://192.168.77.1:2323"),
+            (served::Kind::BitscopeServer, "bitscope-server://192.168.77.1:2323"),
+            (served::Kind::Page, "http://192.168.77.1:2323/"),
+            (served::Kind::Scpi, "TCPIP::192.168.77.1::2323::SOCKET"),
+        ] {
+            let place = Place::of_served(found(kind, 2323)).unwrap();
+            assert_eq!(place.address(), address);
+            let json = place.to_json();
+            assert_eq!((&json["url"], &json["kind"]), (&json!(address), &json!("network")));
+            assert_eq!((&json["model"], &json["serial"]), (&json!("MSO2072A"), &json!("BS001234")));
+            assert!(place.to_text().contains("BS001234"), "{}", place.to_text());
+        }
     }
 }

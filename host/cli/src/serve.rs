@@ -10,7 +10,9 @@ use super::event_log::EventLog;
 use super::failure::Failure;
 use super::interrupt::Interrupts;
 use super::message::print_warning;
+use scopething::calibration_file::CalibrationFile;
 use scopething::link::{self, LinkUrl};
+use scopething_core::device::AnalogParameters;
 use scopething_files::playback;
 use scopething_serve::{Addresses, Allow, Listen, Network, ServeError, Server, WebLinks};
 
@@ -67,6 +69,9 @@ pub(super) struct Arguments {
     /// Let clients of --tcp and --bitscope-server write the EEPROM, which holds the serial number
     #[arg(long)]
     allow_eeprom_writes: bool,
+    /// Do not announce the services to the networks that are allowed, where `scopething list --network` finds them
+    #[arg(long)]
+    no_announce: bool,
 }
 
 impl Arguments {
@@ -81,6 +86,7 @@ impl Arguments {
             web: self.web.clone(),
             allow: Allow::new(self.allow.clone()),
             eeprom_writes: self.allow_eeprom_writes,
+            unannounced: self.no_announce,
         };
         if places.is_nowhere() {
             return Err(Failure::Usage(anyhow::anyhow!(
@@ -119,16 +125,30 @@ pub(super) async fn serve(
 /// Opens the device, and listens at these places. A device that is unplugged later is waited for.
 pub(super) async fn open_server(device: &ServedDevice, places: &Listen) -> Result<Server, Failure> {
     let url = device.url.parse()?.unwrap_or(LinkUrl::FirstSerial);
-    let probe = device.probe.parameters(&url, None)?;
+    // Calibrations are those of a port, whatever it is the first of later.
+    let found = link::resolve(&url).await.map_err(Failure::from)?;
+    let probe = device.probe.parameters(&found, None)?;
+    let (section, probes) = (CalibrationFile::section_of(found.sound()), device.probe.name()?.to_owned());
     let link = link::open_reading(&url, playback::read).await.map_err(Failure::from)?;
     let server = Server::open(link, probe, places).await.map_err(refused)?;
     if let Some(unknown) = server.unknown_revision() {
         print_warning!("{unknown}");
     }
+    let server = server.keeping_calibrations(Box::new(move |parameters| keep(&section, &probes, parameters)));
+    if let Some(error) = server.not_announced() {
+        print_warning!("{error}");
+    }
     Ok(server.reconnecting(move || {
         let url = url.clone();
         async move { link::open_reading(&url, playback::read).await }
     }))
+}
+
+/// Keeps a calibration where `scopething calibrate` does; returns where.
+fn keep(section: &str, probes: &str, parameters: &AnalogParameters) -> Result<String, String> {
+    let file = CalibrationFile::of_user().ok_or("there is no home directory to keep calibrations in")?;
+    file.write(section, probes, parameters).map_err(|error| error.to_string())?;
+    Ok(format!("{probes} of {section} in {}", file.path().display()))
 }
 
 /// Wrong usage, or a failure of the device or an address.

@@ -42,90 +42,38 @@
 
 mod archive;
 #[cfg(not(target_family = "wasm"))]
-mod assign;
-#[cfg(not(target_family = "wasm"))]
-mod csv_read;
-mod csv_write;
-#[cfg(not(target_family = "wasm"))]
-mod dispatch;
+pub mod decode;
 mod facts;
 mod format;
 mod handover;
-#[cfg(not(target_family = "wasm"))]
-mod json_read;
-mod json_write;
-#[cfg(not(target_family = "wasm"))]
-mod npz;
-#[cfg(not(target_family = "wasm"))]
-mod npz_read;
 mod number;
-#[cfg(not(target_family = "wasm"))]
-mod options;
-#[cfg(not(target_family = "wasm"))]
-mod parquet;
-#[cfg(not(target_family = "wasm"))]
-mod parquet_read;
-mod picture;
 pub mod pieces;
 #[cfg(feature = "playback")]
 pub mod playback;
 pub mod plot;
 mod read;
 #[cfg(not(target_family = "wasm"))]
-mod resample;
+mod readers;
 mod rows;
-#[cfg(not(target_family = "wasm"))]
-mod spacing;
 #[cfg(not(target_family = "wasm"))]
 mod spool;
 #[cfg(not(target_family = "wasm"))]
-mod sr_read;
-mod sr_write;
-#[cfg(not(target_family = "wasm"))]
 pub mod stream;
-#[cfg(not(target_family = "wasm"))]
-mod table_pieces;
-#[cfg(not(target_family = "wasm"))]
-mod trace_file;
-mod vcd;
-#[cfg(not(target_family = "wasm"))]
-mod vcd_read;
-#[cfg(not(target_family = "wasm"))]
-mod wav;
-#[cfg(not(target_family = "wasm"))]
-mod wav_read;
 mod write;
 mod writers;
 
-#[cfg(not(target_family = "wasm"))]
-pub use csv_read::CsvReader;
-#[cfg(not(target_family = "wasm"))]
-pub use csv_read::{JOB_COLUMNS, SETTINGS_NOTE};
-pub use csv_write::push_field;
-#[cfg(not(target_family = "wasm"))]
-pub use dispatch::{OpenError, open, open_pieces, open_with};
 pub use format::{Format, FormatError};
-#[cfg(not(target_family = "wasm"))]
-pub use json_read::JsonReader;
-pub use json_write::StampObject;
-#[cfg(not(target_family = "wasm"))]
-pub use npz_read::NpzReader;
 pub use number::push_number;
-#[cfg(not(target_family = "wasm"))]
-pub use options::{ColumnChoice, InvalidColumns, ReadOptions};
-#[cfg(not(target_family = "wasm"))]
-pub use parquet_read::ParquetReader;
 pub use read::{MAX_SAMPLES, ReadError, Skipped, TraceReader};
+#[cfg(not(target_family = "wasm"))]
+pub use readers::{
+    ColumnChoice, CsvReader, InvalidColumns, JOB_COLUMNS, JsonReader, NpzReader, OpenError, ParquetReader,
+    ReadOptions, SETTINGS_NOTE, SrReader, VcdReader, WavReader, open, open_pieces, open_with,
+};
 pub use rows::Rows;
 #[cfg(not(target_family = "wasm"))]
 pub use spool::{Spool, spooled};
-#[cfg(not(target_family = "wasm"))]
-pub use sr_read::SrReader;
-#[cfg(not(target_family = "wasm"))]
-pub use trace_file::{SaveError, TraceFile};
-#[cfg(not(target_family = "wasm"))]
-pub use vcd_read::VcdReader;
-#[cfg(not(target_family = "wasm"))]
-pub use wav_read::WavReader;
 pub use write::{PieceWriter, TraceWriter, WriteError};
-pub use writers::analysed_json_writer;
+#[cfg(not(target_family = "wasm"))]
+pub use writers::{SaveError, TraceFile};
+pub use writers::{StampObject, analysed_json_writer, push_field};

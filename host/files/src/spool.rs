@@ -179,16 +179,16 @@ fn store(kind: SampleKind, file: &mut BufWriter<File>, count: &mut usize, sample
 /// Those of reading, and if there is no room for them.
 pub fn spooled(pieces: &mut dyn Pieces) -> Result<Vec<LongSeries<Spool>>, ReadError> {
     let intakes = pieces.outline().channels.iter().map(Intake::begin).collect::<Result<Vec<_>, _>>();
-    let mut intakes = intakes.map_err(not_stored)?;
+    let mut intakes = intakes.map_err(|error| not_stored(&error))?;
     while let Some(piece) = pieces.next()? {
         for (intake, samples) in intakes.iter_mut().zip(&piece) {
-            for_each_value(samples, |values| intake.take(values)).map_err(not_stored)?;
+            for_each_value(samples, |values| intake.take(values)).map_err(|error| not_stored(&error))?;
         }
     }
-    intakes.into_iter().map(Intake::end).collect::<Result<_, _>>().map_err(not_stored)
+    intakes.into_iter().map(Intake::end).collect::<Result<_, _>>().map_err(|error| not_stored(&error))
 }
 
-fn not_stored(error: io::Error) -> ReadError {
+fn not_stored(error: &io::Error) -> ReadError {
     let text = format!(
         "its samples cannot be kept in {}: {error}; name another directory in TMPDIR",
         directory().display()
@@ -245,7 +245,7 @@ mod tests {
             assert!(a.samples.all().eq(volts.iter().copied()));
             assert!(l0.samples.all().eq(levels.iter().map(|&level| f32::from(level))));
         }
-        for range in [0..1, BLOCK_SAMPLES - 3..BLOCK_SAMPLES + 3, count - 1..count + 5, count..count, 9..7] {
+        for range in [0..1, BLOCK_SAMPLES - 3..BLOCK_SAMPLES + 3, count - 1..count + 5, count..count] {
             let end = range.end.min(count);
             let expected = volts.get(range.start..end).unwrap_or_default();
             let mut values = a.samples.values(range.clone());

@@ -7,7 +7,7 @@ use thiserror::Error;
 
 use super::Format;
 use super::pieces::{Held, PIECE_SAMPLES};
-#[cfg(not(target_family = "wasm"))]
+#[cfg(all(feature = "pictures", not(target_family = "wasm")))]
 use super::plot::png::PngError;
 use scopething_waveform::waveform::{Channel, Outline, Samples, Waveform};
 
@@ -119,13 +119,17 @@ pub enum WriteError {
     #[error("this is too long a capture for a {0} file; choose another format, such as csv")]
     TooLong(Format),
     /// The picture could not be made.
-    #[cfg(not(target_family = "wasm"))]
+    #[cfg(all(feature = "pictures", not(target_family = "wasm")))]
     #[error(transparent)]
     Picture(#[from] PngError),
     /// A format that needs temporary files, or much code.
     #[cfg(target_family = "wasm")]
     #[error("a page cannot write {0}: choose csv, json, sr, vcd or svg")]
     InBrowser(Format),
+    /// The feature `pictures` is off.
+    #[cfg(not(any(feature = "pictures", target_family = "wasm")))]
+    #[error("this program was built without {0}: choose svg")]
+    WithoutPictures(Format),
 }
 
 impl From<zip::result::ZipError> for WriteError {

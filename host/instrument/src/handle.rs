@@ -8,14 +8,19 @@ use std::time::Duration;
 use scopething::generate::GeneratorRequest;
 use scopething::timer::Instant;
 use scopething::trigger_hint::TriggerHint;
-use scopething_core::device::AnalogParameters;
-use scopething_core::plan::{BusyOutputs, CapturePlan, PlanError, WaveShape};
+use scopething_core::calibration::CalibrationRequest;
+use scopething_core::device::{AnalogParameters, BS05};
+use scopething_core::plan::{
+    BusyOutputs, CapturePlan, PlanError, StreamPlan, StreamRequest, WaveShape, plan_stream,
+};
 use tokio::sync::{mpsc, oneshot, watch};
 
+use crate::calibration::CalibrationState;
 use crate::capture::Capture;
 use crate::event::Event;
 use crate::loan::Loan;
 use crate::settings::Settings;
+use crate::stream::{StreamPart, StreamTurn};
 
 /// The serial number that `*IDN?` answers for a device that has none (IEEE 488.2, section 10.14).
 pub const NO_SERIAL: &str = "0";
@@ -31,6 +36,8 @@ pub struct SharedState {
     pub driven: BusyOutputs,
     /// What the generator does, in one line; none: nothing.
     pub generator: Option<String>,
+    /// How volts map to DAC codes: the calibration of the probes.
+    pub probe: AnalogParameters,
 }
 
 /// A waveform for the generator.
@@ -57,6 +64,10 @@ pub(crate) enum Request {
     Borrow(oneshot::Sender<Loan>),
     /// Change what the generator does.
     Generate(GeneratorTurn),
+    /// Samples as they come.
+    Stream(StreamTurn),
+    /// Find the parameters of the probes.
+    Calibrate(CalibrationRequest),
     /// Leave the device as a reset does, and say when that is done.
     Close(oneshot::Sender<()>),
 }
@@ -140,6 +151,20 @@ impl Pending {
     }
 }
 
+/// A stream that runs for a client, or will. Dropping it ends it.
+#[derive(Debug)]
+pub(crate) struct Streaming(oneshot::Receiver<Result<(), String>>);
+
+impl Streaming {
+    /// Waits for its end: because the device is wanted for something else, or is gone.
+    ///
+    /// # Errors
+    /// Why the device does not stream.
+    pub(crate) async fn ended(&mut self) -> Result<(), String> {
+        (&mut self.0).await.unwrap_or(Ok(()))
+    }
+}
+
 /// A client's handle to the instrument.
 #[derive(Debug, Clone)]
 pub struct Handle {
@@ -150,7 +175,12 @@ pub struct Handle {
     pub(crate) hint: Arc<watch::Sender<Option<TriggerHint>>>,
     /// Why the device is gone, while it is.
     pub(crate) lost: Arc<watch::Sender<Option<String>>>,
-    pub(crate) probe: AnalogParameters,
+    /// The least of what the link carries, in bytes a second.
+    pub(crate) bytes_per_second: u32,
+    /// What has become of the last calibration.
+    pub(crate) calibration: Arc<watch::Sender<CalibrationState>>,
+    /// Whether the one that is being done was cancelled.
+    pub(crate) calibration_cancelled: Arc<watch::Sender<bool>>,
     /// The device's serial number, [`NO_SERIAL`] for one that has none.
     pub serial: String,
 }
@@ -168,7 +198,15 @@ impl Handle {
     /// [`PlanError`] if nothing can be captured.
     pub fn plan(&self) -> Result<CapturePlan, PlanError> {
         let state = self.state.borrow();
-        state.settings.plan(&self.probe, state.driven)
+        state.settings.plan(&state.probe, state.driven)
+    }
+
+    /// Has captures use other parameters of the probes, such as those of an earlier calibration.
+    pub fn set_probe(&self, probe: AnalogParameters) {
+        self.state.send_modify(|state| {
+            state.probe = probe;
+            state.changes += 1;
+        });
     }
 
     /// Changes the settings. Captures that are under way start again, and all clients see the new settings
@@ -220,6 +258,62 @@ impl Handle {
         done.await.unwrap_or_else(|_| Err("another client has changed the generator meanwhile".to_owned()))
     }
 
+    /// What a stream would be now.
+    ///
+    /// # Errors
+    /// [`PlanError`] for what cannot be streamed.
+    pub(crate) fn plan_stream(&self, request: &StreamRequest) -> Result<StreamPlan, PlanError> {
+        let state = self.state.borrow();
+        plan_stream(&BS05, &state.probe, request, state.driven)
+    }
+
+    /// Requests a stream, of which `take` gets each part.
+    pub(crate) async fn stream(
+        &self,
+        request: StreamRequest,
+        take: impl FnMut(StreamPart<'_>) + Send + 'static,
+    ) -> Streaming {
+        let (reply, ended) = oneshot::channel();
+        let turn = StreamTurn { request, take: Box::new(take), reply };
+        // The only failure is that everything is closing.
+        let _ = self.requests.send(Request::Stream(turn)).await;
+        Streaming(ended)
+    }
+
+    /// What has become of the calibration that was asked for last.
+    #[must_use]
+    pub fn calibration(&self) -> CalibrationState {
+        self.calibration.borrow().clone()
+    }
+
+    /// Has the probes calibrated by the device's own clock on L5, which they must be connected to, as soon as the present
+    /// capture has ended. How far that has come, and what was found, is there for all clients to
+    /// [see](Self::calibration). Captures use what is found from then on.
+    ///
+    /// # Errors
+    /// If a calibration is being done, or everything is closing.
+    pub async fn calibrate(&self, request: CalibrationRequest) -> Result<(), String> {
+        let is_free = self.calibration.send_if_modified(|state| {
+            let is_free = !state.is_running();
+            if is_free {
+                *state =
+                    CalibrationState::Running { done: 0, left: request.grid.saturating_mul(request.grid) };
+            }
+            is_free
+        });
+        if !is_free {
+            return Err("the probes are being calibrated already".to_owned());
+        }
+        self.calibration_cancelled.send_replace(false);
+        let asked = self.requests.send(Request::Calibrate(request)).await;
+        asked.map_err(|_| "the program is ending".to_owned())
+    }
+
+    /// Gives up the calibration that is being done; it takes the time of one trace.
+    pub fn cancel_calibration(&self) {
+        self.calibration_cancelled.send_replace(true);
+    }
+
     /// Requests the device itself; it is lent when the present capture has ended.
     pub async fn borrow_device(&self) -> Option<oneshot::Receiver<Loan>> {
         let (reply, receiver) = oneshot::channel();
@@ -229,6 +323,7 @@ impl Handle {
 
     /// Has the device left as a reset does; completes when that is done.
     pub async fn close(&self) {
+        self.cancel_calibration();
         let (reply, done) = oneshot::channel();
         if self.requests.send(Request::Close(reply)).await.is_ok() {
             let _ = done.await;

@@ -10,14 +10,17 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use scopething_core::calibration::CalibrationRequest;
 use scopething_core::device::AnalogParameters;
 use scopething_core::plan::BusyOutputs;
 use scopething_core::scope::{
-    LinkProfile, Recovery, Scope, ScopeError, ScopeErrorKind, Stage, UnknownRevision,
+    CalibrateError, GenerateError, LinkProfile, Recovery, Scope, ScopeError, ScopeErrorKind, Stage,
+    StreamFrame, UnknownRevision,
 };
 use scopething_core::trace::{EndReason, Trace, TraceBuffer};
 use tokio::sync::{Notify, mpsc, oneshot, watch};
 
+use crate::calibration::{self, CalibrationState, KeepCalibration};
 use crate::capture::Capture;
 use crate::event::Event;
 use crate::generator;
@@ -25,6 +28,7 @@ use crate::handle::{GeneratorChange, GeneratorTurn, Handle, NO_SERIAL, Request, 
 use crate::loan::Loan;
 use crate::reconnect::{Reopen, reconnected};
 use crate::settings::{Settings, advice};
+use crate::stream::{self, CHUNK_FRAMES, StreamTurn};
 use crate::until;
 use scopething::link::{HostScope, LinkClock, LinkError, OpenLink};
 use scopething::timer::Instant;
@@ -56,6 +60,10 @@ pub struct Instrument {
     handle: Handle,
     queue: Queue,
     buffer: Box<TraceBuffer>,
+    /// Room for the frames of a stream.
+    frames: Vec<StreamFrame>,
+    /// Keeps what calibrations find.
+    keep: Option<KeepCalibration>,
     /// The capture of the present settings, whose trigger is looked at once.
     watched: Option<Watched>,
     /// What the generator does, to be done again after a reset.
@@ -83,6 +91,11 @@ struct Queue {
     borrowers: VecDeque<oneshot::Sender<Loan>>,
     /// The generator is to be changed to this.
     generate: Option<GeneratorTurn>,
+    calibrate: Option<CalibrationRequest>,
+    /// Who wants a stream, for as long as nobody else wants the device.
+    stream: Option<StreamTurn>,
+    /// Whether it had to wait for the last turn of somebody else.
+    stream_is_next: bool,
     /// The device is to be left as a reset does.
     close: Option<oneshot::Sender<()>>,
     /// Whether the last turn was a loan.
@@ -93,6 +106,8 @@ struct Queue {
 enum Turn {
     Close(oneshot::Sender<()>),
     Generate(GeneratorTurn),
+    Calibrate(CalibrationRequest),
+    Stream(StreamTurn),
     Lend(oneshot::Sender<Loan>),
     Capture,
 }
@@ -110,6 +125,8 @@ impl Queue {
             Request::Capture(waiting) => self.clients.push(waiting),
             Request::Borrow(borrower) => self.borrowers.push_back(borrower),
             Request::Generate(change) => self.generate = Some(change),
+            Request::Calibrate(request) => self.calibrate = Some(request),
+            Request::Stream(turn) => self.stream = Some(turn),
             Request::Close(reply) => self.close = Some(reply),
         }
     }
@@ -134,7 +151,23 @@ impl Queue {
     fn is_awaited(&mut self) -> bool {
         self.clients.retain(|client| !client.reply.is_closed());
         self.borrowers.retain(|borrower| !borrower.is_closed());
-        !self.clients.is_empty() || !self.borrowers.is_empty() || self.generate.is_some()
+        !self.clients.is_empty() || self.wants_another()
+    }
+
+    /// Whether something else than a capture or a stream is to follow.
+    fn wants_another(&self) -> bool {
+        !self.borrowers.is_empty() || self.generate.is_some() || self.calibrate.is_some()
+    }
+
+    /// Completes when a stream that began has run for its turn, and the device is wanted for something else.
+    async fn stream_is_over(&mut self, began: Instant) {
+        loop {
+            let turn = self.is_awaited().then(|| began + PREEMPT_AFTER);
+            tokio::select! {
+                () = until(turn) => return,
+                () = self.changed() => {}
+            }
+        }
     }
 
     /// While the device is gone: clients wait for it that would wait for a trigger, all others learn that there is nothing to be
@@ -142,9 +175,12 @@ impl Queue {
     fn reject(&mut self, reason: &str) -> bool {
         self.clients.retain(|client| client.until().is_none());
         self.borrowers.clear();
+        // It asks again when the device is back.
+        self.stream = None;
         if let Some(reply) = self.generate.take().and_then(|turn| turn.reply) {
             let _ = reply.send(Err(reason.to_owned()));
         }
+        self.calibrate = None;
         self.close.take().is_some_and(|reply| {
             let _ = reply.send(());
             true
@@ -153,8 +189,7 @@ impl Queue {
 
     /// The earliest deadline of any waiting client for the present capture.
     fn preempt_at(&self) -> Option<Instant> {
-        let others = !self.borrowers.is_empty() || self.generate.is_some();
-        let turn = others.then(|| Instant::now() + PREEMPT_AFTER);
+        let turn = self.wants_another().then(|| Instant::now() + PREEMPT_AFTER);
         self.clients.iter().filter_map(WaitingClient::until).chain(turn).min()
     }
 
@@ -167,6 +202,17 @@ impl Queue {
             if let Some(change) = self.generate.take() {
                 return Turn::Generate(change);
             }
+            if let Some(request) = self.calibrate.take() {
+                return Turn::Calibrate(request);
+            }
+            self.stream = self.stream.take().filter(|turn| !turn.reply.is_closed());
+            if self.stream_is_next
+                && let Some(turn) = self.stream.take()
+            {
+                self.stream_is_next = false;
+                return Turn::Stream(turn);
+            }
+            self.stream_is_next = self.stream.is_some();
             let capture_first = self.lent && !self.clients.is_empty();
             if !capture_first && let Some(borrower) = self.borrowers.pop_front() {
                 self.lent = true;
@@ -175,6 +221,10 @@ impl Queue {
             if !self.clients.is_empty() {
                 self.lent = false;
                 return Turn::Capture;
+            }
+            if let Some(turn) = self.stream.take() {
+                self.stream_is_next = false;
+                return Turn::Stream(turn);
             }
             self.take_request().await;
         }
@@ -223,6 +273,7 @@ impl Instrument {
             changes: 0,
             driven: scope.driven(),
             generator: None,
+            probe,
         };
         let (requests, requested) = mpsc::channel(MAX_REQUESTS);
         let (events, happened) = mpsc::channel(MAX_EVENTS);
@@ -232,7 +283,9 @@ impl Instrument {
             events,
             hint: Arc::new(watch::Sender::new(None)),
             lost: Arc::new(watch::Sender::new(None)),
-            probe,
+            bytes_per_second: profile.bytes_per_second,
+            calibration: Arc::new(watch::Sender::new(CalibrationState::None)),
+            calibration_cancelled: Arc::new(watch::Sender::new(false)),
             serial,
         };
         let instrument = Self::new(scope, clock, profile, handle.clone(), requested);
@@ -251,6 +304,9 @@ impl Instrument {
             clients: Vec::new(),
             borrowers: VecDeque::new(),
             generate: None,
+            calibrate: None,
+            stream: None,
+            stream_is_next: false,
             close: None,
             lent: false,
         };
@@ -262,6 +318,8 @@ impl Instrument {
             handle,
             queue,
             buffer,
+            frames: Vec::new(),
+            keep: None,
             watched: None,
             generator: None,
             clean: false,
@@ -275,6 +333,11 @@ impl Instrument {
     /// Has a device that is gone waited for, and its link opened by `reopen`, instead of ending.
     pub fn reconnect_by(&mut self, reopen: Reopen) {
         self.reopen = Some(reopen);
+    }
+
+    /// Has what calibrations find kept by `keep`, and not until the end alone.
+    pub fn keep_calibrations_by(&mut self, keep: KeepCalibration) {
+        self.keep = Some(keep);
     }
 
     /// Serves requests one after the other, until the device fails for good: it is waited for if its link can be opened anew.
@@ -314,6 +377,13 @@ impl Instrument {
                 if queue.reject(&reason) {
                     return pending().await;
                 }
+                handle.calibration.send_if_modified(|state| {
+                    let is_running = state.is_running();
+                    if is_running {
+                        *state = CalibrationState::Failed { reason: reason.clone() };
+                    }
+                    is_running
+                });
                 tokio::select! {
                     returned = &mut returned => break returned,
                     () = queue.changed() => {}
@@ -332,6 +402,8 @@ impl Instrument {
                 Turn::Capture => self.capture().await?,
                 Turn::Lend(borrower) => self.lend(borrower).await?,
                 Turn::Generate(turn) => self.generate(turn).await?,
+                Turn::Calibrate(request) => self.calibrate(request).await?,
+                Turn::Stream(turn) => self.stream(turn).await?,
                 Turn::Close(reply) => {
                     self.closing = true;
                     self.generator = None;
@@ -357,7 +429,7 @@ impl Instrument {
         let mode_s = mode_s.filter(|_| self.queue.clients.iter().any(WaitingClient::follows_mode));
         let timeout_s = [client_timeout_s, mode_s].into_iter().flatten().reduce(f64::min);
         let by_mode = mode_s.is_some() && timeout_s == mode_s;
-        let plan = match state.settings.plan_within(&self.handle.probe, scope.driven(), timeout_s) {
+        let plan = match state.settings.plan_within(&state.probe, scope.driven(), timeout_s) {
             Ok(plan) => plan,
             Err(error) => {
                 self.handle.report(Event::Notice(error.to_string()));
@@ -511,6 +583,84 @@ impl Instrument {
                 answer(Err(error.to_string()));
                 self.survive(error)
             }
+        }
+    }
+
+    /// Streams to a client, until it leaves or others have waited for their turn. A device that does not stream is none that
+    /// fails: the client learns of it, and can have captures.
+    async fn stream(&mut self, turn: StreamTurn) -> Result<(), DeviceError> {
+        let Some(scope) = &mut self.scope else { return Ok(()) };
+        let StreamTurn { request, mut take, mut reply } = turn;
+        self.clean = false;
+        let plan = match self.handle.plan_stream(&request) {
+            Ok(plan) => plan,
+            Err(error) => {
+                let _ = reply.send(Err(error.to_string()));
+                return Ok(());
+            }
+        };
+        self.frames.resize(CHUNK_FRAMES, StreamFrame::default());
+        let queue = &mut self.queue;
+        let ended = async {
+            tokio::select! {
+                () = reply.closed() => {}
+                () = queue.stream_is_over(Instant::now()) => {}
+            }
+        };
+        let result = stream::run(scope, &plan, &mut self.frames, &mut take, ended).await;
+        match result {
+            Ok(()) => {
+                self.failures = 0;
+                let _ = reply.send(Ok(()));
+            }
+            Err(error) => {
+                let _ = reply.send(Err(error.to_string()));
+                if is_final(&error) {
+                    return Err(error);
+                }
+                self.handle.report(Event::Notice(error.to_string()));
+                self.restart_generator();
+            }
+        }
+        Ok(())
+    }
+
+    /// Calibrates the probes. What the generator does is stopped before, and done again behind it.
+    async fn calibrate(&mut self, request: CalibrationRequest) -> Result<(), DeviceError> {
+        let before = self.handle.state().probe;
+        // The clock that is measured needs the hardware of any other.
+        self.clean = false;
+        self.reset().await?;
+        let Some(scope) = &mut self.scope else { return Ok(()) };
+        self.clean = false;
+        self.watched = None;
+        let Handle { calibration, calibration_cancelled, .. } = self.handle.clone();
+        let cancelled = calibration_cancelled.subscribe();
+        let found = calibration::run(scope, &request, &mut self.buffer, &calibration, &cancelled).await;
+        self.restart_generator();
+        let error = match found {
+            Ok(found) => {
+                let kept = match &mut self.keep {
+                    Some(keep) => keep(&found.parameters),
+                    None => Err("this program has no place for them".to_owned()),
+                };
+                self.handle.set_probe(found.parameters.attenuated(before.attenuation));
+                self.failures = 0;
+                calibration.send_replace(calibration::done(&before, &found, kept));
+                return Ok(());
+            }
+            Err(error) => error,
+        };
+        let state = match &error {
+            CalibrateError::Cancelled => CalibrationState::Cancelled,
+            error => CalibrationState::Failed { reason: error.to_string() },
+        };
+        calibration.send_replace(state);
+        match error {
+            CalibrateError::Scope(error) | CalibrateError::Generate(GenerateError::Scope(error)) => {
+                self.survive(error)
+            }
+            _ => Ok(()),
         }
     }
 

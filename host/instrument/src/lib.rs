@@ -1,4 +1,4 @@
-//! The instrument: a BitScope with what its clients share, settings, captures and generators.
+//! The instrument: a BitScope with what its clients share, settings, captures, generators and the calibration of the probes.
 //!
 //! It has the device and serves one request at a time. Clients that wait at the same moment get the same capture, and what
 //! one sets holds for all; the device itself can be lent as a stream of bytes in between. [`page`] is what a page with the
@@ -29,6 +29,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+pub mod calibration;
 pub mod capture;
 pub mod event;
 #[cfg(test)]
@@ -43,6 +44,7 @@ pub mod page;
 mod reconnect;
 pub mod settings;
 pub mod steps;
+mod stream;
 
 pub use instrument::{DeviceError, Instrument, Opened};
 pub use reconnect::Reopen;

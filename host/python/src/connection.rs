@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
 use pyo3::prelude::*;
-use pyo3::types::PyDict;
+use pyo3::types::{PyDict, PyList, PyTuple};
 use pythonize::depythonize;
 use scopething::blocking::{self, probe_of_user};
 use scopething::calibration_file::{self, CalibrationFile};
@@ -89,9 +89,7 @@ pub(crate) fn run<T>(
         tokio::select! {
             biased;
             result = work => result,
-            error = gate::visits(|py| shared.waiting.log(py), take) => Err(Stop::Raised(error)),
-            () = shared.is_closed() => Err(Failure::closed().into()),
-            () = gate::shutting() => Err(Failure::closed().into()),
+            stop = gate::visits(|| *shared.closed.borrow(), |py| shared.waiting.log(py), take) => Err(stop),
         }
     });
     match lock(&shared.raised).take() {
@@ -223,6 +221,22 @@ impl Request {
         let spec = spec.map_err(|error| Failure::usage(plain(&error.to_string())).raise(py))?;
         spec.request().map(Self).map_err(|error| Failure::from(error).raise(py))
     }
+}
+
+/// Whether the arguments of a capture, the channels and the rest, are those very objects that `last` has.
+#[pyfunction]
+pub(crate) fn are_same(
+    last: &Bound<'_, PyTuple>,
+    channels: &Bound<'_, PyAny>,
+    given: &Bound<'_, PyTuple>,
+) -> bool {
+    let is_same = |(one, other): (Bound<'_, PyAny>, Bound<'_, PyAny>)| one.is(&other);
+    let Ok(last_channels) = last.get_item(0) else { return false };
+    let are_same_channels = match (last_channels.cast_exact::<PyTuple>(), channels.cast_exact::<PyList>()) {
+        (Ok(names), Ok(list)) => names.len() == list.len() && names.iter().zip(list.iter()).all(is_same),
+        _ => last_channels.is(channels),
+    };
+    are_same_channels && last.len() == given.len() + 1 && last.iter().skip(1).zip(given.iter()).all(is_same)
 }
 
 /// What was wrong with an argument, without the words of the converter.

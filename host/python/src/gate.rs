@@ -12,7 +12,7 @@ use tokio::sync::watch;
 
 use crate::failure::{Failure, Raise as _, Stop};
 
-/// How often signals are looked at: a press of Ctrl-C is acted on within this time.
+/// How often signals and closing are looked at: a press of Ctrl-C is acted on within this time.
 pub(crate) const POLL: Duration = Duration::from_millis(50);
 /// How long [`shut`] waits: longer than it takes to end what a device does.
 const SHUT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -113,21 +113,25 @@ pub(crate) fn raised_by_signal() -> Result<(), PyErr> {
     Python::attach(|py| py.check_signals())
 }
 
-/// Calls `visit` in the interpreter from time to time, after the handlers of signals; completes with what one of them raises,
-/// unless `take` keeps it.
+/// Calls `visit` in the interpreter from time to time, after the handlers of signals. Completes with what one of them raises,
+/// unless `take` keeps it, or when `is_over`: that is looked at as often, which costs an operation less than to be woken for it.
 pub(crate) async fn visits(
+    is_over: impl Fn() -> bool,
     mut visit: impl FnMut(Python<'_>) -> PyResult<()>,
     mut take: impl FnMut() -> bool,
-) -> PyErr {
+) -> Stop {
     loop {
         tokio::time::sleep(POLL).await;
+        if is_over() || is_shut() {
+            return Failure::closed().into();
+        }
         let visited = Python::attach(|py| {
             let error = py.check_signals().and_then(|()| visit(py)).err()?;
             let is_interrupt = error.is_instance_of::<PyKeyboardInterrupt>(py);
             Some((error, is_interrupt))
         });
         match visited {
-            Some((error, is_interrupt)) if !(is_interrupt && take()) => return error,
+            Some((error, is_interrupt)) if !(is_interrupt && take()) => return Stop::Raised(error),
             _ => {}
         }
     }

@@ -85,6 +85,7 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<stream::Reader>()?;
     module.add_class::<simulate::Served>()?;
     module.add_function(wrap_pyfunction!(ports::ports, module)?)?;
+    module.add_function(wrap_pyfunction!(connection::are_same, module)?)?;
     module.add_function(wrap_pyfunction!(probes::probe, module)?)?;
     module.add_function(wrap_pyfunction!(probes::save_probe, module)?)?;
     module.add_function(wrap_pyfunction!(gate::shut, module)?)?;

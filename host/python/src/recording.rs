@@ -6,6 +6,7 @@ use std::sync::Arc;
 use numpy::ndarray::ArrayView1;
 use numpy::{PyArray1, PyArrayMethods, PyReadonlyArray1};
 use pyo3::prelude::*;
+use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyDict, PyList};
 use scopething::{plan_report, settings};
 use scopething_core::plan::{BusyOutputs, CapturePlan, CaptureRequest};
@@ -35,10 +36,11 @@ struct Planned {
 
 /// One captured trace.
 #[pyclass(frozen, module = "scopething._core")]
-#[derive(Debug)]
 pub(crate) struct Recording {
     waveform: Arc<Waveform>,
     planned: Option<Planned>,
+    /// What is known of it besides its samples, once somebody has asked.
+    details: PyOnceLock<Py<PyDict>>,
 }
 
 impl Recording {
@@ -51,11 +53,11 @@ impl Recording {
         let waveform = Waveform::of_trace(trace).map_err(|error| Failure::of(Kind::BadAnswer, &error))?;
         let planned =
             Some(Planned { plan: trace.plan().clone(), request, driven, read_at: UnixMicros::now(), device });
-        Ok(Self { waveform: Arc::new(waveform), planned })
+        Ok(Self { waveform: Arc::new(waveform), planned, details: PyOnceLock::new() })
     }
 
     pub(crate) fn of_file(waveform: Waveform) -> Self {
-        Self { waveform: Arc::new(waveform), planned: None }
+        Self { waveform: Arc::new(waveform), planned: None, details: PyOnceLock::new() }
     }
 
     /// The waveform as it goes into a file: with what is needed to repeat the capture.
@@ -70,6 +72,25 @@ impl Recording {
             ..settings::of_capture(request, plan)
         };
         Arc::new(Waveform::clone(&self.waveform).with_settings(settings))
+    }
+
+    fn make_details<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+        let Details { capture_start_s, cause, trigger, range, mode, warnings, stamp, ranges: _, settings: _ } =
+            self.waveform.details();
+        let details = PyDict::new(py);
+        details.set_item("sample_rate", self.waveform.sample_rate_hz())?;
+        details.set_item("capture_start", capture_start_s)?;
+        details.set_item("cause", cause.map(|cause| cause.to_string()))?;
+        details.set_item("range", range.map(|range| (range.low, range.high)))?;
+        details.set_item("mode", mode)?;
+        details.set_item("warnings", warnings)?;
+        if let Some(Trigger { time_s, level, kind, source }) = trigger {
+            details.set_item("trigger", (time_s, level, kind.to_string(), source))?;
+        }
+        if let Some(Stamp { number, clock, gap }) = stamp {
+            details.set_item("stamp", (number, clock.to_string(), gap.map(Gap::name)))?;
+        }
+        Ok(details)
     }
 
     fn series(&self, index: usize) -> PyResult<&Series> {
@@ -169,24 +190,11 @@ impl Recording {
         Ok(array)
     }
 
-    /// What is known of the capture besides its samples, by name.
+    /// What is known of the capture besides its samples, by name: the same dictionary each time.
+    #[getter]
     fn details<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
-        let Details { capture_start_s, cause, trigger, range, mode, warnings, stamp, ranges: _, settings: _ } =
-            self.waveform.details();
-        let details = PyDict::new(py);
-        details.set_item("sample_rate", self.waveform.sample_rate_hz())?;
-        details.set_item("capture_start", capture_start_s)?;
-        details.set_item("cause", cause.map(|cause| cause.to_string()))?;
-        details.set_item("range", range.map(|range| (range.low, range.high)))?;
-        details.set_item("mode", mode)?;
-        details.set_item("warnings", warnings)?;
-        if let Some(Trigger { time_s, level, kind, source }) = trigger {
-            details.set_item("trigger", (time_s, level, kind.to_string(), source))?;
-        }
-        if let Some(Stamp { number, clock, gap }) = stamp {
-            details.set_item("stamp", (number, clock.to_string(), gap.map(Gap::name)))?;
-        }
-        Ok(details)
+        let made = self.details.get_or_try_init(py, || Ok::<_, PyErr>(self.make_details(py)?.unbind()))?;
+        Ok(made.bind(py).clone())
     }
 
     /// The plan of the capture, as the program's `plan --json` prints it; none of a file.

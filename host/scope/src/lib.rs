@@ -52,6 +52,7 @@ mod fixed_seed;
 pub mod generate;
 pub mod link;
 pub mod plan_report;
+pub mod probe_numbers;
 pub mod regular;
 pub mod request;
 pub mod settings;

@@ -25,6 +25,7 @@ pub fn since_1970() -> Duration {
 #[cfg(target_family = "wasm")]
 mod browser {
     use std::cell::RefCell;
+    use std::collections::VecDeque;
     use std::future::pending;
     use std::pin::Pin;
     use std::rc::Rc;
@@ -56,18 +57,29 @@ mod browser {
         waker: Option<Waker>,
     }
 
+    impl State {
+        fn end(&mut self) {
+            self.is_over = true;
+            if let Some(waker) = self.waker.take() {
+                waker.wake();
+            }
+        }
+
+        fn poll(&mut self, context: &Context<'_>) -> Poll<()> {
+            if self.is_over {
+                return Poll::Ready(());
+            }
+            self.waker = Some(context.waker().clone());
+            Poll::Pending
+        }
+    }
+
     impl Timeout {
         fn new(ms: u32) -> Self {
             let state = Rc::new(RefCell::new(State::default()));
             let callback = Closure::once({
                 let state = Rc::clone(&state);
-                move || {
-                    let mut state = state.borrow_mut();
-                    state.is_over = true;
-                    if let Some(waker) = state.waker.take() {
-                        waker.wake();
-                    }
-                }
+                move || state.borrow_mut().end()
             });
             Self { id: set_timeout(&callback, ms), state, _callback: callback }
         }
@@ -77,18 +89,87 @@ mod browser {
         type Output = ();
 
         fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
-            let mut state = self.state.borrow_mut();
-            if state.is_over {
-                return Poll::Ready(());
-            }
-            state.waker = Some(context.waker().clone());
-            Poll::Pending
+            self.state.borrow_mut().poll(context)
         }
     }
 
     impl Drop for Timeout {
         fn drop(&mut self) {
             clear_timeout(self.id);
+        }
+    }
+
+    /// Lets the browser do all else that is due. Its timers wait for 4 ms, however short they are set, once a few follow one
+    /// another; a message to oneself does not.
+    struct Turn(Rc<RefCell<State>>);
+
+    /// Messages to oneself, and who waits for them, in their order.
+    struct Turns {
+        port: MessagePort,
+        waiting: Rc<RefCell<VecDeque<Rc<RefCell<State>>>>>,
+        _receive: Closure<dyn FnMut()>,
+    }
+
+    #[wasm_bindgen]
+    extern "C" {
+        type MessageChannel;
+
+        #[wasm_bindgen(constructor)]
+        fn new() -> MessageChannel;
+
+        #[wasm_bindgen(method, getter)]
+        fn port1(this: &MessageChannel) -> MessagePort;
+
+        #[wasm_bindgen(method, getter)]
+        fn port2(this: &MessageChannel) -> MessagePort;
+
+        type MessagePort;
+
+        #[wasm_bindgen(method, setter)]
+        fn set_onmessage(this: &MessagePort, receive: &Closure<dyn FnMut()>);
+
+        #[wasm_bindgen(method, js_name = postMessage)]
+        fn post_message(this: &MessagePort, message: u32);
+    }
+
+    impl Turns {
+        fn new() -> Self {
+            let channel = MessageChannel::new();
+            let waiting = Rc::new(RefCell::new(VecDeque::<Rc<RefCell<State>>>::new()));
+            let receive = Closure::new({
+                let waiting = Rc::clone(&waiting);
+                move || {
+                    let next = waiting.borrow_mut().pop_front();
+                    if let Some(state) = next {
+                        state.borrow_mut().end();
+                    }
+                }
+            });
+            channel.port1().set_onmessage(&receive);
+            Self { port: channel.port2(), waiting, _receive: receive }
+        }
+    }
+
+    thread_local! {
+        static TURNS: Turns = Turns::new();
+    }
+
+    impl Turn {
+        fn new() -> Self {
+            let state = Rc::new(RefCell::new(State::default()));
+            TURNS.with(|turns| {
+                turns.waiting.borrow_mut().push_back(Rc::clone(&state));
+                turns.port.post_message(0);
+            });
+            Self(state)
+        }
+    }
+
+    impl Future for Turn {
+        type Output = ();
+
+        fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
+            self.0.borrow_mut().poll(context)
         }
     }
 
@@ -105,6 +186,9 @@ mod browser {
         loop {
             let left = deadline.saturating_duration_since(Instant::now());
             let ms = left.as_nanos().div_ceil(1_000_000);
+            if ms == 0 {
+                return Turn::new().await;
+            }
             Timeout::new(u32::try_from(ms).unwrap_or(u32::MAX).min(MAX_TIMEOUT_MS)).await;
             if deadline <= Instant::now() {
                 return;

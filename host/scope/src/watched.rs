@@ -107,14 +107,15 @@ impl WatchedCapture {
         let sleep = async |span: Duration| clock.until(clock.now() + Micros::from(span)).await;
         let mut cancel = pin!(cancel);
         let Some(look) = look else {
+            if !*may_wait {
+                return Box::pin(run(scope, plan, buffer, *verify, cancel)).await;
+            }
             let mut capturing = Box::pin(run(scope, plan, buffer, *verify, cancel));
             tokio::select! {
                 trace = &mut capturing => return trace,
                 () = sleep(LOOK_AFTER) => {}
             }
-            if *may_wait {
-                report(None);
-            }
+            report(None);
             return capturing.await;
         };
         let mut is_due = false;

@@ -75,6 +75,11 @@ impl Allow {
         Self { networks }
     }
 
+    /// Whether a network has machines that are allowed.
+    pub(crate) fn overlaps(&self, network: IpNet) -> bool {
+        self.networks.iter().any(|Network(allowed)| allowed.contains(&network) || network.contains(allowed))
+    }
+
     /// Whether only this machine is allowed.
     #[must_use]
     pub fn is_local(&self) -> bool {

@@ -11,6 +11,7 @@
 //! - [`hmo`], [`rigol`], [`twinlan`]: the emulated oscilloscopes; [`scpi`]: the language of the first two.
 //! - The page of [`Listen::web`]: an oscilloscope in a browser, by an interface that other programs may use.
 //! - [`bitscope_server`]: the datagrams of raw clients.
+//! - [`discovery`]: what makes it known to the local network, and finds others.
 //! - [`simulator`]: the simulated device for raw clients, without a driver in between.
 //!
 //! [`client`] uses what the page uses. For a client of the device itself see [`scopething::link`].
@@ -35,6 +36,7 @@ mod allow;
 pub mod client;
 mod connections;
 mod controls;
+pub mod discovery;
 mod event_limit;
 #[cfg(test)]
 #[path = "../../scope/tests/fixed_seed/mod.rs"]

@@ -13,6 +13,7 @@ use tokio::sync::mpsc;
 
 use super::allow::Allow;
 use super::connections::{ALL_IN_USE, Connections, LastSeen, MAX_CONNECTIONS, converse};
+use super::discovery::{Announcement, DiscoveryError};
 use super::event::Event;
 use super::handle::Handle;
 use super::hmo::Hmo;
@@ -23,6 +24,7 @@ use super::rigol::Rigol;
 use super::twinlan;
 use super::web::{Browsers, Web, WebLinks};
 use scopething::link::{LinkError, OpenError, OpenLink};
+use scopething_instrument::calibration::KeepCalibration;
 use scopething_instrument::{Instrument, Opened};
 
 /// How many pairs of ports are tried where any will do.
@@ -41,9 +43,10 @@ const RULES: Rules = Rules {
     eeprom_writes: false,
 };
 /// Connections to the raw service that wait to be looked at; further ones are dropped.
-const MAX_ARRIVED: usize = 16;
-/// Descriptors beside those of connections: standard streams, a socket for each service, the runtime, signals, the device.
-const OWN_DESCRIPTORS: usize = 20;
+const MAX_ARRIVED: usize = 8;
+/// Descriptors beside those of connections: standard streams, a socket for each service, the runtime, signals, the device, and
+/// those of the announcement.
+const OWN_DESCRIPTORS: usize = 28;
 // At their limits all services together fit in the 256 descriptors that the least generous systems give a process; one more
 // connection is accepted before there is room for it.
 const _: () = {
@@ -76,6 +79,8 @@ pub struct Listen {
     pub allow: Allow,
     /// Whether raw clients may write the EEPROM, which holds the serial number.
     pub eeprom_writes: bool,
+    /// Whether nothing is announced to the networks that are allowed.
+    pub unannounced: bool,
 }
 
 impl Listen {
@@ -157,6 +162,7 @@ pub struct Server {
     events: mpsc::Receiver<Event>,
     instrument: Instrument,
     unknown_revision: Option<UnknownRevision>,
+    announced: Result<Option<Announcement>, DiscoveryError>,
 }
 
 async fn listen(address: Option<&String>, allow: &Allow) -> Result<Option<TcpListener>, ServeError> {
@@ -399,6 +405,11 @@ impl Server {
             twinlan: twinlan.as_ref().and_then(|(control, _)| control.local_addr().ok()),
             web: address(&web),
         };
+        let announced = if places.unannounced {
+            Ok(None)
+        } else {
+            Announcement::of(&addresses, &handle.serial, &places.allow)
+        };
         let web_links = page.as_ref().map(Web::links);
         let browsers = Browsers::new(page, &handle);
         let (control, data) = twinlan.unzip();
@@ -425,6 +436,7 @@ impl Server {
             events,
             instrument,
             unknown_revision,
+            announced,
         })
     }
 
@@ -438,10 +450,23 @@ impl Server {
         self
     }
 
+    /// Has what calibrations of the page find kept by `keep`, which returns where, or why it could not.
+    #[must_use]
+    pub fn keeping_calibrations(mut self, keep: KeepCalibration) -> Self {
+        self.instrument.keep_calibrations_by(keep);
+        self
+    }
+
     /// What the user should know of the device's revision, if it is not the one that is known.
     #[must_use]
     pub fn unknown_revision(&self) -> Option<UnknownRevision> {
         self.unknown_revision
+    }
+
+    /// Why others in the local network do not find what they may use.
+    #[must_use]
+    pub fn not_announced(&self) -> Option<&DiscoveryError> {
+        self.announced.as_ref().err()
     }
 
     /// Where the device is reached.
@@ -476,8 +501,18 @@ impl Server {
         stop: impl Future<Output = ()>,
         mut report: impl FnMut(Event),
     ) -> Result<(), ServeError> {
-        let Self { sockets, mut listeners, rules, browsers, allow, handle, mut events, instrument, .. } =
-            self;
+        let Self {
+            sockets,
+            mut listeners,
+            rules,
+            browsers,
+            allow,
+            handle,
+            mut events,
+            instrument,
+            announced,
+            ..
+        } = self;
         // The trace buffer makes this future large.
         let mut instrument = Box::pin(instrument.run());
         {
@@ -513,15 +548,20 @@ impl Server {
                 cause = clients.receive(&mut listeners) => return Err(ListenError::Broken(cause).into()),
             }
         }
+        // Farewells wait for the network, for half a second at most.
+        let farewell = tokio::task::spawn_blocking(move || drop(announced));
         drop(listeners);
         // All clients have been hung up at: a loan comes back, and a capture ends.
-        tokio::select! {
+        let ended = tokio::select! {
             () = handle.close() => Ok(()),
             failed = instrument => match failed {
                 Ok(never) => match never {},
                 Err(error) => Err(ServeError::Device(error)),
             },
             () = tokio::time::sleep(CLOSE_TIMEOUT) => Err(ServeError::NotAtRest),
-        }
+        };
+        // It cannot fail but by a panic of what it drops.
+        let _ = farewell.await;
+        ended
     }
 }

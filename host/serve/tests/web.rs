@@ -113,6 +113,19 @@ async fn frame(socket: &mut Socket) -> (Value, Vec<u8>) {
     panic!("no trace");
 }
 
+/// The header and data of the next piece of what rolls; traces before it are passed over.
+async fn piece(socket: &mut Socket) -> (Value, Vec<u8>) {
+    while let Some(Ok(message)) = socket.next().await {
+        if let Message::Binary(bytes) = message
+            && bytes[..4] == *b"STP1"
+        {
+            let length = u32::from_le_bytes(bytes[4..8].try_into().unwrap()) as usize;
+            return (serde_json::from_slice(&bytes[8..8 + length]).unwrap(), bytes[8 + length..].to_vec());
+        }
+    }
+    panic!("no piece");
+}
+
 async fn send(socket: &mut Socket, text: &str) {
     socket.send(Message::text(text)).await.unwrap();
 }
@@ -297,6 +310,73 @@ fn force_captures_also_when_nothing_is_captured() {
             send(&mut socket, r#"{"type": "force"}"#).await;
             while frame(&mut socket).await.0["ended"] != "forced" {}
         }
+    });
+}
+
+#[test]
+fn what_rolls_comes_in_pieces_only_to_who_asks_for_them() {
+    with_site("127.0.0.1:0", Allow::default(), async |site| {
+        let mut plain = look(&site, "").await.unwrap();
+        send(&mut plain, r#"{"type": "view", "rate": 100}"#).await;
+        let mut other = look(&site, "").await.unwrap();
+        send(&mut other, r#"{"type": "view", "rate": 100, "roll": true}"#).await;
+        let post = "POST /api/v1/command HTTP/1.1";
+        let set = |settings: &str| format!(r#"{{"type": "set", "settings": {settings}}}"#);
+        assert_eq!(status(&site, post, &set(r#"{"time_per_div": 1, "lines": ["L3"]}"#)).await, 200);
+        let (mut end, mut roll) = (0, Value::Null);
+        for number in 0..4 {
+            let (header, data) = piece(&mut other).await;
+            assert_eq!((&header["columns"], header["channels"].as_array().unwrap().len()), (&6000.into(), 3));
+            // Each goes on where the one before has ended, but for what a screen does not hold.
+            let first = header["first"].as_u64().unwrap();
+            assert!(number == 0 || first >= end, "{first} {end}");
+            end = first + header["count"].as_u64().unwrap();
+            assert!(number == 0 || header["roll"] == roll, "{header}");
+            roll = header["roll"].clone();
+            // Two numbers of two bytes for A, and for B; two bytes for the line.
+            assert_eq!(data.len() as u64, (header["count"].as_u64().unwrap() * 10).next_multiple_of(4));
+        }
+        loop {
+            let (trace, _) = frame(&mut plain).await;
+            if trace["ended"] == "roll" {
+                assert_eq!((&trace["roll"], &trace["mode"]), (&roll, &"stream".into()));
+                break;
+            }
+        }
+        // Stopped, it is a trace for both.
+        assert_eq!(status(&site, post, r#"{"type": "run", "run": "stop"}"#).await, 200);
+        for socket in [&mut plain, &mut other] {
+            loop {
+                let status = message(socket, "status").await;
+                if status["state"] == "stopped" {
+                    break;
+                }
+            }
+        }
+        let (status, _, traces) = request(&site, "GET /api/v1/traces HTTP/1.1", "").await;
+        let traces: Value = serde_json::from_str(&traces).unwrap();
+        assert_eq!((status, &traces[0]["ended"], &traces[0]["roll"]), (200, &"roll".into(), &roll));
+    });
+}
+
+#[test]
+fn decoders_and_calibrations_that_are_none_are_refused() {
+    with_site("127.0.0.1:0", Allow::default(), async |site| {
+        let (status_next, ..) = request(&site, "GET /api/v1/traces/next.csv HTTP/1.1", "").await;
+        assert_eq!(status_next, 200);
+        for decoders in ["", "?decoders=", "?decoders=u/art:rx=L0", "?decoders=a;b;c;d;e;f;g;h;i"] {
+            let head = format!("GET /api/v1/traces/latest.decoded{decoders} HTTP/1.1");
+            assert_eq!(status(&site, &head, "").await, 422, "{decoders}");
+        }
+        assert_eq!(status(&site, "GET /api/v1/traces/999.decoded?decoders=uart HTTP/1.1", "").await, 404);
+        assert_eq!(status(&site, "GET /api/v1/decoders/uart,i2c HTTP/1.1", "").await, 422);
+        for wish in [r#""grid": 7"#, r#""grid": 65"#, r#""channels": ["L0"]"#, r#""channels": ["C"]"#] {
+            let body = format!(r#"{{"type": "calibrate", {wish}}}"#);
+            assert_eq!(status(&site, "POST /api/v1/command HTTP/1.1", &body).await, 422, "{wish}");
+        }
+        let token = Site::token(&site.links.view);
+        let post = format!("POST /api/v1/command?token={token} HTTP/1.1");
+        assert_eq!(status(&site, &post, r#"{"type": "calibrate"}"#).await, 403);
     });
 }
 

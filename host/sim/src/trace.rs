@@ -19,7 +19,7 @@ use super::frontend::{FrontEnd, Range, quantise_byte, quantise_word};
 use super::mode::TraceMode;
 use super::time::{SimTime, TICK_NS};
 use super::trigger::{Condition, Found, TriggerSearch};
-use super::wiring::Wiring;
+use super::wiring::{Lines, Wiring};
 
 /// Looks at the signals before the device gives others a turn.
 const MAX_LOOKS_A_TURN: u32 = 20_000;
@@ -225,14 +225,15 @@ impl Trace {
         let width = u64::from(self.settings.layout.width());
         let first = ending.first_kept.max(ending.samples.saturating_sub(width));
         let delay = SimTime::from_micros(self.settings.delay_us);
+        let mut lines = Lines::new(wiring);
         for sample in first..ending.samples {
             let pause = if sample >= ending.before_delay { delay } else { SimTime::ZERO };
             let at = self.time_of(sample) + pause;
-            self.store_sample(self.address(sample), at, wiring, front, buffer);
+            self.store_sample(self.address(sample), at, (wiring, &mut lines), front, buffer);
         }
         let end = self.address(ending.samples);
         if !self.held && self.settings.writes_end {
-            self.store_sample(end, ending.at, wiring, front, buffer);
+            self.store_sample(end, ending.at, (wiring, &mut lines), front, buffer);
         }
         end
     }
@@ -249,7 +250,7 @@ impl Trace {
         &self,
         address: u32,
         at: SimTime,
-        wiring: &Wiring,
+        (wiring, lines): (&Wiring, &mut Lines<'_>),
         front: &FrontEnd,
         buffer: &mut CaptureBuffer,
     ) {
@@ -269,7 +270,7 @@ impl Trace {
             buffer.put_analog(settings.layout, address, word);
         }
         if settings.mode.logic {
-            buffer.put_logic(settings.layout, address, wiring.lines(at));
+            buffer.put_logic(settings.layout, address, lines.at(at));
         }
     }
 }

@@ -196,6 +196,32 @@ impl Wiring {
     }
 }
 
+/// The logic lines at one moment after the other: a line is looked at again only once it may have changed.
+pub(super) struct Lines<'a> {
+    wiring: &'a Wiring,
+    levels: u8,
+    /// Until when each line keeps its level.
+    steady_until: [SimTime; 8],
+}
+
+impl<'a> Lines<'a> {
+    pub(super) fn new(wiring: &'a Wiring) -> Self {
+        Self { wiring, levels: 0, steady_until: [SimTime::ZERO; 8] }
+    }
+
+    /// All eight lines at a moment that is not before the last one, a bit each.
+    pub(super) fn at(&mut self, at: SimTime) -> u8 {
+        for (line, steady_until) in self.steady_until.iter_mut().enumerate() {
+            if at >= *steady_until {
+                let bit = 1 << line;
+                self.levels = if self.wiring.line(line, at) { self.levels | bit } else { self.levels & !bit };
+                *steady_until = self.wiring.line_change(line, at).unwrap_or(SimTime(u64::MAX));
+            }
+        }
+        self.levels
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::registers::Registers;
@@ -229,6 +255,33 @@ mod tests {
         wiring.applied = comparators_on();
         assert_eq!(wiring.lines(SimTime(0)) & 0xc0, 0x40);
         assert_eq!(wiring.line_change(7, SimTime(0)), None);
+    }
+
+    /// Of every kind: what counts, what is regular, what is looked at each time, and a comparator with noise on its input.
+    #[test]
+    fn lines_that_are_kept_are_as_when_looked_at() {
+        let mut logic = [const { None }; 8];
+        for (line, text) in
+            ["square 100kHz", "sine 33kHz 0..3V", "noise 0..3V", "uart 9600bps data=55"].iter().enumerate()
+        {
+            logic[line] = Some(signal(text));
+        }
+        let mut wiring = Wiring::new([Some(signal("triangle 7kHz 0..3V")), None], logic, 0.05, 1);
+        wiring.level_v = 1.5;
+        wiring.applied = comparators_on();
+        let mut kept = Lines::new(&wiring);
+        let mut seen = [0_u32; 8];
+        for sample in 0..20_000_u64 {
+            let at = SimTime(sample * 1_025);
+            let lines = wiring.lines(at);
+            assert_eq!(kept.at(at), lines, "at {at:?}");
+            for (line, count) in seen.iter_mut().enumerate() {
+                *count += u32::from(lines >> line & 1);
+            }
+        }
+        // L6 shows input B, which rests above the level.
+        let constant = seen.iter().filter(|&&count| count == 0 || count == 20_000).count();
+        assert_eq!((constant, seen[6]), (1, 20_000), "{seen:?}");
     }
 
     #[test]

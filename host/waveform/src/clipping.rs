@@ -27,10 +27,15 @@ impl Clipping {
     #[must_use]
     pub fn of(samples: &[f32], range: Range) -> Self {
         let (min, max) = extremes(samples);
-        let finite = || samples.iter().copied().filter(|sample| sample.is_finite());
-        let count = |extreme: f32| finite().filter(|&sample| sample == extreme).count();
-        let above_min = || finite().filter(|&sample| sample > min).fold(f32::INFINITY, f32::min);
-        let below_max = || finite().filter(|&sample| sample < max).fold(f32::NEG_INFINITY, f32::max);
+        let count = |extreme: f32| samples.iter().filter(|&&sample| sample == extreme).count();
+        let above_min = || {
+            let next = |next, sample| if sample > min && sample < next { sample } else { next };
+            fold(samples, f32::INFINITY, next)
+        };
+        let below_max = || {
+            let next = |next, sample| if sample < max && sample > next { sample } else { next };
+            fold(samples, f32::NEG_INFINITY, next)
+        };
         let range = Bounds::of(range);
         Self {
             low: if range.holds_bottom(min, above_min) { count(min) } else { 0 },
@@ -121,19 +126,23 @@ impl Ends {
 
 /// The lowest and the highest of the samples that are finite.
 fn extremes(samples: &[f32]) -> (f32, f32) {
-    // Several at a time, which the compiler makes vectors of.
+    let lowest = |low, sample| if sample < low && sample > f32::NEG_INFINITY { sample } else { low };
+    let highest = |high, sample| if sample > high && sample < f32::INFINITY { sample } else { high };
+    (fold(samples, f32::INFINITY, lowest), fold(samples, f32::NEG_INFINITY, highest))
+}
+
+/// The last of the results of a step that keeps one of two values, whatever their order. Every captured sample comes through
+/// here: several are taken at a time, of which the compiler makes vectors.
+fn fold(samples: &[f32], start: f32, step: impl Fn(f32, f32) -> f32) -> f32 {
     const LANES: usize = 8;
-    let mut lows = [f32::INFINITY; LANES];
-    let mut highs = [f32::NEG_INFINITY; LANES];
+    let mut lanes = [start; LANES];
     let (chunks, rest) = samples.as_chunks::<LANES>();
-    for chunk in chunks.iter().map(<[f32; LANES]>::as_slice).chain([rest]) {
-        for ((&sample, low), high) in chunk.iter().zip(&mut lows).zip(&mut highs) {
-            let is_finite = sample.is_finite();
-            *low = if is_finite && sample < *low { sample } else { *low };
-            *high = if is_finite && sample > *high { sample } else { *high };
+    for chunk in chunks {
+        for (lane, &sample) in lanes.iter_mut().zip(chunk) {
+            *lane = step(*lane, sample);
         }
     }
-    (lows.into_iter().fold(f32::INFINITY, f32::min), highs.into_iter().fold(f32::NEG_INFINITY, f32::max))
+    lanes.into_iter().chain(rest.iter().copied()).fold(start, step)
 }
 
 impl fmt::Display for Clipping {
@@ -192,7 +201,9 @@ mod tests {
             let ends = |end: f32| samples.iter().filter(|&&sample| sample == end).count();
             let expected = Clipping { low: ends(-1.0), high: ends(1.0 - 2.0_f32.powi(1 - bits)) };
             let mut one_by_one = Ends::default();
-            samples.iter().for_each(|&sample| one_by_one.take(sample));
+            for &sample in &samples {
+                one_by_one.take(sample);
+            }
             assert_eq!(one_by_one.clipping(RANGE), expected, "{bits} bits");
             assert!(expected.low > 100 && expected.high > 100);
             assert_eq!(Clipping::of(&samples, RANGE), expected, "{bits} bits");
@@ -205,11 +216,15 @@ mod tests {
             let samples = converted(bits, amplitude);
             assert!(!Clipping::of(&samples, RANGE).is_any(), "{bits} bits");
             let mut one_by_one = Ends::default();
-            samples.iter().for_each(|&sample| one_by_one.take(sample));
+            for &sample in &samples {
+                one_by_one.take(sample);
+            }
             assert!(!one_by_one.clipping(RANGE).is_any(), "{bits} bits");
         }
         assert!(!Clipping::of(&[], RANGE).is_any());
         assert!(!Clipping::of(&[f32::NAN, 0.0], RANGE).is_any());
+        let infinite = [f32::INFINITY, f32::NEG_INFINITY, f32::NAN, 0.0];
+        assert!(!Clipping::of(&infinite.repeat(9), RANGE).is_any());
     }
 
     /// Of two probes that divide by 10 and by 1, each has its own range.

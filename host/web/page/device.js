@@ -22,7 +22,7 @@ export class DeviceDialog {
       el("fieldset", { className: "card" }, el("legend", {}, "Simulated BitScope"), el("div", { className: "rows" }, el("label", { for: "signals" }, "Signals"), this.signals),
         el("div", { className: "buttons" }, simulate),
         el("p", { className: "hint" }, "As behind sim:? of the program: A=sine,1kHz,-2..2V&L1=uart,9600,text=hello&noise=5mV; clock=fast waits for nothing.")),
-      el("p", { className: "hint" }, "Not in this page, but in the program: other clients at the same time, calibrations of probes, Parquet, NumPy and WAV files, decoders, recording."),
+      el("p", { className: "hint" }, "Not in this page, but in the program: other clients at the same time, Parquet, NumPy and WAV files, decoders, recording."),
       el("button", { type: "button", onclick: () => this.dialog.close() }, "Close"));
     document.body.append(this.dialog);
     this.button.addEventListener("click", () => {

@@ -11,6 +11,23 @@ const SIGNALS_KEY = "scopething.signals.1";
 /** What the simulated device sees at first, as behind `sim:?`. */
 const SIGNALS = "A=sine,1kHz,-2..2V&B=triangle,500Hz,0..3V&noise=8mV&L0=square,1kHz&L1=uart,9600,text=ScopeThing&L2=square,2kHz&L3=square,4kHz";
 
+/** Keeps calibrations of probes in this browser, by the serial number of the device. */
+const CALIBRATIONS = {
+  key: (serial) => `scopething.probes.1.${serial}`,
+  kept(serial) {
+    try {
+      const numbers = JSON.parse(localStorage.getItem(this.key(serial)));
+      return Array.isArray(numbers) && numbers.every(Number.isFinite) ? new Float64Array(numbers) : undefined;
+    } catch {
+      return undefined;
+    }
+  },
+  keep(serial, numbers) {
+    localStorage.setItem(this.key(serial), JSON.stringify(Array.from(numbers)));
+    return `that of ${serial} in this browser`;
+  },
+};
+
 /** An instrument in this page. */
 export class Transport extends Conversation {
   constructor(handlers) {
@@ -74,13 +91,13 @@ export class Transport extends Conversation {
 
   async simulate(signals) {
     try {
-      await this.replace((receive) => PageInstrument.simulated(signals, receive), "simulated");
+      await this.replace((receive) => PageInstrument.simulated(signals, receive, CALIBRATIONS), "simulated");
       this.signals = signals;
       keep(signals);
     } catch (error) {
       // Those of a link, or of an earlier visit, were not looked at before.
       if (!this.instrument) {
-        await this.replace((receive) => PageInstrument.simulated(SIGNALS, receive), "simulated");
+        await this.replace((receive) => PageInstrument.simulated(SIGNALS, receive, CALIBRATIONS), "simulated");
         this.signals = SIGNALS;
       }
       throw error;
@@ -104,7 +121,7 @@ export class Transport extends Conversation {
     };
     const connect = (receive) => {
       this.openPort = open;
-      return PageInstrument.connect(open, receive);
+      return PageInstrument.connect(open, receive, CALIBRATIONS);
     };
     try {
       await this.replace(connect, "BitScope");

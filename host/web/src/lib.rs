@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use js_sys::{Function, Promise, Uint8Array};
 use scopething::link::{OpenError, OpenLink, ScriptPort, thrown};
+use scopething::probe_numbers::{of_numbers, to_numbers};
 use scopething_core::device::BS05;
 use scopething_core::scope::UnknownRevision;
 use scopething_files::Format;
@@ -28,6 +29,20 @@ extern "C" {
 
     #[wasm_bindgen(js_namespace = console, js_name = error)]
     fn log_error(text: &str);
+}
+
+#[wasm_bindgen]
+extern "C" {
+    /// Where a script keeps calibrations of probes, by the serial number of the device.
+    pub type ScriptCalibrations;
+
+    /// The numbers that were kept.
+    #[wasm_bindgen(method)]
+    fn kept(this: &ScriptCalibrations, serial: &str) -> Option<Vec<f64>>;
+
+    /// Keeps numbers; returns where.
+    #[wasm_bindgen(method, catch)]
+    fn keep(this: &ScriptCalibrations, serial: &str, numbers: &[f64]) -> Result<String, JsValue>;
 }
 
 /// Has a panic, which ends the instrument, reported where whoever looks for its cause will see it.
@@ -75,30 +90,48 @@ pub struct PageInstrument {
 #[wasm_bindgen]
 impl PageInstrument {
     /// One with a simulated device, as `sim:?QUERY` names it. `receive` gets each message: a text, or the `ArrayBuffer` of a
-    /// trace.
+    /// trace. `calibrations` keeps those of the probes, and has those that were kept.
     ///
     /// # Errors
     /// What is wrong with the query.
-    pub async fn simulated(query: String, receive: Function) -> Result<Self, JsError> {
+    pub async fn simulated(
+        query: String,
+        receive: Function,
+        calibrations: ScriptCalibrations,
+    ) -> Result<Self, JsError> {
         let config = SimConfig::from_query(&query)?;
-        Ok(Self::start(Instrument::open(OpenLink::simulated(&config), BS05.analog).await?, receive))
+        let opened = Instrument::open(OpenLink::simulated(&config), BS05.analog).await?;
+        Ok(Self::start(opened, receive, calibrations))
     }
 
     /// One with the device behind the port that `open` resolves to. It is called again whenever the device was gone.
     ///
     /// # Errors
     /// Why the device does not answer.
-    pub async fn connect(open: Function, receive: Function) -> Result<Self, JsError> {
+    pub async fn connect(
+        open: Function,
+        receive: Function,
+        calibrations: ScriptCalibrations,
+    ) -> Result<Self, JsError> {
         let mut opened = Instrument::open(opened_by(&open).await?, BS05.analog).await?;
         opened.instrument.reconnect_by(Box::new(move || {
             let open = open.clone();
             Box::pin(async move { opened_by(&open).await })
         }));
-        Ok(Self::start(opened, receive))
+        Ok(Self::start(opened, receive, calibrations))
     }
 
-    fn start(opened: Opened, receive: Function) -> Self {
-        let Opened { instrument, handle, mut events, unknown_revision } = opened;
+    fn start(opened: Opened, receive: Function, calibrations: ScriptCalibrations) -> Self {
+        let Opened { mut instrument, handle, mut events, unknown_revision } = opened;
+        let serial = handle.serial.clone();
+        let kept = calibrations.kept(&serial).and_then(|numbers| numbers.try_into().ok());
+        if let Some(numbers) = kept {
+            handle.set_probe(of_numbers(numbers));
+        }
+        instrument.keep_calibrations_by(Box::new(move |parameters| {
+            let keep = calibrations.keep(&serial, &to_numbers(parameters));
+            keep.map_err(|error| thrown(&error).to_string())
+        }));
         let shared = Shared::new(handle.clone());
         let (from_page, taken) = mpsc::channel(MAX_QUEUED);
         let (to_page, mut sent) = mpsc::channel(1);

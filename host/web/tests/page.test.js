@@ -93,6 +93,17 @@ async function rate(page, seconds = 3) {
   return ((await seq()) - first) / ((performance.now() - began) / 1000);
 }
 
+/** The same of what a page begins with, which the device takes a fifth of a second to send, and of short ones. */
+async function rates(page) {
+  const settings = await page.evaluate(() => window.scopething.state.settings);
+  const long = await rate(page, 1.5);
+  await set(page, { samples: 256, bits: "8", lines: [], time_per_div: 10e-6, channels: { B: { on: false } } });
+  const short = await rate(page, 1.5);
+  assert.ok(long > 0 && short > 0, `${long} ${short}`);
+  await set(page, settings);
+  return `${long.toFixed(0)} captures a second, ${short.toFixed(0)} of 256 samples`;
+}
+
 test("the simulated device", async (t) => {
   const page = await open();
   await t.test("captures show the signals that were put in", async () => {
@@ -164,6 +175,31 @@ test("the simulated device", async (t) => {
     const { channels } = await page.evaluate(() => window.scopething.state.settings);
     assert.ok(channels.A.on && channels.B.on);
   });
+  await t.test("a slow time base rolls, and stops", async () => {
+    await page.evaluate(() => window.scopething.set({ time_per_div: 0.1, trigger: { mode: "auto" }, channels: { A: { on: true, volts_per_div: 1, middle: 0 }, B: { on: false } }, lines: [] }));
+    await page.getByText("Rolling: the right edge is now").waitFor();
+    await page.waitForFunction(() => window.scopething.trace?.rolling && window.scopething.trace.duration > 0.3);
+    const { end, highest } = await page.evaluate(() => {
+      const { A } = window.scopething.trace.channels;
+      const seen = A.data.filter((value) => value < 65535);
+      return { end: window.scopething.roll.end, highest: A.bottom + A.step * Math.max(...seen) };
+    });
+    near(highest, 2, 0.1, "highest of A");
+    await page.waitForFunction((end) => window.scopething.roll.end > end, end);
+    await page.getByRole("button", { name: "Stop", exact: true }).click();
+    await page.waitForFunction(() => window.scopething.state.run === "stop" && window.scopething.trace.rolling === false);
+    await page.evaluate(() => window.scopething.set({ time_per_div: 1e-3 }));
+    await page.getByRole("button", { name: "Run", exact: true }).click();
+    await fresh(page);
+  });
+  await t.test("a calibration that is not wired says so, and decoders need the program", async () => {
+    await page.getByRole("button", { name: "Calibrate", exact: true }).click();
+    await page.getByText(/^Not calibrated: channel A does not see the clock/).waitFor();
+    await page.getByRole("tab", { name: "Analyse" }).click();
+    await page.getByText(/^Decoders need the program/).waitFor();
+    await page.getByRole("tab", { name: "Scope" }).click();
+    await fresh(page);
+  });
   await t.test("files and history are those of the trace", async () => {
     await page.getByRole("button", { name: "Stop", exact: true }).click();
     await page.waitForFunction(() => window.scopething.state.run === "stop");
@@ -211,8 +247,7 @@ test("the simulated device", async (t) => {
     near(frequency(await samples(page, "A"), 1), 3000, 30, "frequency of the generator");
   });
   await t.test("captures a second", async (t) => {
-    t.diagnostic(`simulated device that waits for nothing: ${(await rate(page)).toFixed(0)} captures a second`);
-    assert.ok((await rate(page, 1)) > 0);
+    t.diagnostic(`simulated device that waits for nothing: ${await rates(page)}`);
   });
   await t.test("it can be read without eyes", async () => {
     await page.getByRole("button", { name: "Simulated", exact: true }).click();
@@ -234,7 +269,7 @@ test("a link with signals that are not understood shows why, and others", async 
 
 test("a BitScope behind Web Serial", async (t) => {
   let wire;
-  const page = await open({ prepare: async (context) => { wire = await giveSerialPort(context, simulator.addresses.tcp); } });
+  const page = await open({ prepare: async (context) => { wire = await giveSerialPort(context, files, simulator.addresses.tcp); } });
   const device = (name) => page.waitForFunction((name) => document.body.dataset.device === name, name);
   await device("simulated");
   await t.test("captures are those of the device", async () => {
@@ -253,8 +288,7 @@ test("a BitScope behind Web Serial", async (t) => {
     await picture(page, "serial");
   });
   await t.test("captures a second", async (t) => {
-    t.diagnostic(`over a serial port that is none: ${(await rate(page)).toFixed(0)} captures a second`);
-    await fresh(page);
+    t.diagnostic(`over a serial port that is none, at the speed of the device's: ${await rates(page)}`);
   });
   await t.test("that it is unplugged is shown, and it goes on when it is back", async () => {
     await page.evaluate(() => window.serial.unplug());

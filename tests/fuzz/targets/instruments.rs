@@ -16,18 +16,18 @@ const QUESTIONS: [&[u8]; 2] = [
     b":CHAN1:SCAL?;:CHAN2:OFFS?;:LA:DIG7:DISP?;:TIM:SCAL?;:TIM:OFFS?;:TRIG:EDGE:SOUR?;:TRIG:EDGE:LEV?",
 ];
 
+fn state(settings: Settings) -> SharedState {
+    let driven = BusyOutputs::NOTHING;
+    SharedState { settings, changes: 0, driven, generator: None, probe: BS05.analog }
+}
+
 fuzz_target!(|bytes: &[u8]| {
     let mut settings = Settings::default();
     for line in bytes.split(|byte| *byte == b'\n') {
         for message in messages(line) {
             hmo::set(&mut settings, &message);
             rigol::set(&mut settings, &message);
-            let state = SharedState {
-                settings: settings.clone(),
-                changes: 0,
-                driven: BusyOutputs::NOTHING,
-                generator: None,
-            };
+            let state = state(settings.clone());
             for answer in [hmo::query(&state, None, &message), rigol::query(&state, None, &message)] {
                 assert!(answer.is_none_or(|answer| !answer.is_empty() && !answer.contains('\n')));
             }
@@ -38,7 +38,7 @@ fuzz_target!(|bytes: &[u8]| {
         Ok(plan) => assert!(plan.timebase.samples >= 14, "{plan:?}"),
         Err(error) => assert!(settings.channels().is_empty() || !error.to_string().is_empty()),
     }
-    let state = SharedState { settings, changes: 0, driven: BusyOutputs::NOTHING, generator: None };
+    let state = state(settings);
     let plan = plan.ok();
     for message in messages(QUESTIONS[0]) {
         assert!(hmo::query(&state, plan.as_ref(), &message).is_some(), "{message:?}");

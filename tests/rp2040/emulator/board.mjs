@@ -7,9 +7,11 @@ import { BasePeripheral, ConsoleLogger, LogLevel, RP2040 } from 'rp2040js';
 import { SimulationClock } from '../node_modules/rp2040js/dist/esm/clock/simulation-clock.js';
 import { Rtt } from './defmt.mjs';
 import { Flash } from './flash.mjs';
+import { Pio } from './pio.mjs';
 import { Rom } from './rom.mjs';
 import { Uart } from './uart.mjs';
 import { UsbHost } from './usb_host.mjs';
+import { UsbWire } from './usb_wire.mjs';
 
 const FLASH = 0x10000000;
 const RAM = 0x20000000;
@@ -19,6 +21,8 @@ const BOOT2_BYTES = 252;
 const BOOT2_RAM = 0x20041f00;
 const RESETS = 0x4000c;
 const XIP_CONTROL = 0x14000;
+const PIO0 = 0x50200;
+const PIO0_INTERRUPT = 7;
 const IO_QSPI = 0x40018;
 const UART0 = 0x40034;
 const WATCHDOG = 0x40058;
@@ -35,6 +39,16 @@ const UART_FUNCTION = 2;
 const LED_PIN = 25;
 const GPIO_STATUS_IN_FROM_PAD = 1 << 17;
 const QSPI_SS_STATUS = 0x08;
+const QSPI_SS_CONTROL = 0x0c;
+const OUTPUT_OVERRIDE = 0x300;
+const OUTPUT_LOW = 0x200;
+const SSI = 0x18000;
+const SSI_STATUS = 0x28;
+const SSI_DATA = 0x60;
+const SSI_CAN_SEND = 1 << 1;
+const SSI_ALL_SENT = 1 << 2;
+const SSI_HAS_RECEIVED = 1 << 3;
+const SSI_FIFO = 16;
 
 /** The clock of a chip that starts when its power comes on: its alarms end with it. */
 class ChipClock {
@@ -76,9 +90,37 @@ class QspiPins extends BasePeripheral {
     return this.control.get(offset) ?? 0;
   }
 
-  writeUint32(offset, value) {
-    this.control.set(offset, value);
+  /** Whether a program holds the chip select down by itself. */
+  get isSelected() {
+    return ((this.control.get(QSPI_SS_CONTROL) ?? 0) & OUTPUT_OVERRIDE) === OUTPUT_LOW;
   }
+
+  writeUint32(offset, value) {
+    const before = this.isSelected;
+    this.control.set(offset, value);
+    if (this.isSelected && !before) this.board.flash.select();
+  }
+}
+
+/** Lets a program send commands to the flash through the serial interface, a byte at a time. */
+function connectFlash(ssi, pins, board) {
+  const received = [];
+  const [read, write] = [ssi.readUint32.bind(ssi), ssi.writeUint32.bind(ssi)];
+  ssi.readUint32 = (offset) => {
+    if (!pins.isSelected) return read(offset);
+    if (offset === SSI_STATUS) {
+      return SSI_ALL_SENT | (received.length < SSI_FIFO ? SSI_CAN_SEND : 0) | (received.length ? SSI_HAS_RECEIVED : 0);
+    }
+    if (offset !== SSI_DATA) return read(offset);
+    if (received.length === 0) throw new Error('a byte is read that the flash has not sent');
+    return received.shift();
+  };
+  ssi.writeUint32 = (offset, value) => {
+    if (offset !== SSI_DATA || !pins.isSelected) return write(offset, value);
+    if (board.flashMapped) throw new Error('a flash command while the flash is mapped');
+    if (received.length === SSI_FIFO) throw new Error('bytes from the flash are lost');
+    received.push(board.flash.exchange(value & 0xff));
+  };
 }
 
 /** The control registers of the flash cache: nothing streams, and nothing is cached. */
@@ -102,6 +144,9 @@ class CoreLogger extends ConsoleLogger {
   }
 }
 
+/** What is wired to the UART where nothing is. */
+const NOTHING_WIRED = { undriven: true, send() {}, next() { return 0; }, waiting() { return false; }, flush() {} };
+
 /** CRC-32 as the boot ROM checks the second stage: no reflection, no final inversion. */
 function bootCrc(bytes) {
   let crc = 0xffffffff;
@@ -113,8 +158,12 @@ function bootCrc(bytes) {
 }
 
 export class Board {
-  /** `uart` is what is wired to GP0 and GP1: `send(byte)`, `next()`, `waiting()`, `flush()`, `undriven`. */
-  constructor({ elf, uart, flash = new Flash(), paced = true, usbQuirks = {} }) {
+  /**
+   * `uart` is what is wired to GP0 and GP1: `send(byte)`, `next()`, `waiting()`, `flush()`, `undriven`. With `computer`, a
+   * `CdcHost`, that is in the USB socket instead, and the USB devices that are plugged in are at these pins.
+   */
+  constructor({ elf, uart = NOTHING_WIRED, computer = null, flash = new Flash(), paced = true, usbQuirks = {} }) {
+    this.computer = computer;
     this.usbQuirks = usbQuirks;
     /** What becomes of each packet on the USB: see `UsbHost`. */
     this.disturbUsb = () => undefined;
@@ -147,7 +196,7 @@ export class Board {
     this.chipClock = new ChipClock(this.clock);
     const chip = new RP2040(this.chipClock);
     chip.logger = new CoreLogger(chip);
-    chip.flash = this.flash.bytes;
+    chip.flash = this.flash.map();
     chip.flash16 = new Uint16Array(chip.flash.buffer);
     chip.flashView = new DataView(chip.flash.buffer);
     this.chip = chip;
@@ -165,14 +214,19 @@ export class Board {
       for (let at = 0; at < chip.sram.length; at += 1) chip.sram[at] = (seed = (seed * 75 + 74) % 65537) & 0xff;
     }
     this.#boot(chip);
-    chip.usb.plug(this.device);
+    this.#socket.plug(this.device);
     this.uart.wake();
+  }
+
+  /** Where BitScopes are plugged in. */
+  get #socket() {
+    return this.wire ?? this.chip.usb;
   }
 
   /** Puts a device into the USB socket, or pulls out the one that is there (null). */
   plug(device) {
     this.device = device;
-    this.chip.usb.plug(device);
+    this.#socket.plug(device);
   }
 
   /** Whether the LED is lit. */
@@ -199,6 +253,7 @@ export class Board {
       this.uart.wake();
       this.advance(SLICE_NANOS);
       this.uartWire.flush();
+      this.computer?.flush();
       const ahead = this.nanos / 1e6 - (performance.now() - origin);
       // Time lost to slow emulation is not made up for at the cost of those that answer in real time.
       if (ahead < -CATCH_UP_MS) origin += -CATCH_UP_MS - ahead;
@@ -228,22 +283,27 @@ export class Board {
       cts: () => this.#levelOf(CTS_PIN, this.uartWire.cts),
       rtsIsWired: () => chip.gpio[RTS_PIN].functionSelect === UART_FUNCTION,
     });
-    chip.usb = new UsbHost(chip, this.usbQuirks, () => this.disturbUsb());
-    chip.usbCtrl = { DPRAMUpdated() {} };
+    if (this.computer) this.#fitPins(chip);
+    else {
+      chip.usb = new UsbHost(chip, this.usbQuirks, () => this.disturbUsb());
+      chip.usbCtrl = { DPRAMUpdated() {} };
+      chip.peripherals[USB_CONTROLLER] = chip.usb;
+    }
     chip.peripherals[UART0] = this.uart;
-    chip.peripherals[USB_CONTROLLER] = chip.usb;
     chip.peripherals[XIP_CONTROL] = new XipControl(chip, 'XIP_CTRL');
-    chip.peripherals[IO_QSPI] = new QspiPins(chip, this);
+    const pins = new QspiPins(chip, this);
+    chip.peripherals[IO_QSPI] = pins;
+    connectFlash(chip.peripherals[SSI], pins, this);
     const resets = chip.peripherals[RESETS];
     const write = resets.writeUint32.bind(resets);
     const read = resets.readUint32.bind(resets);
-    resets.readUint32 = (offset) => (offset === RESET_DONE && !chip.usb.isReady ? read(offset) & ~RESET_USB : read(offset));
+    resets.readUint32 = (offset) => (offset === RESET_DONE && chip.usb && !chip.usb.isReady ? read(offset) & ~RESET_USB : read(offset));
     resets.writeUint32 = (offset, value) => {
-      if (offset === 0 && value & RESET_USB && !(resets.reset & RESET_USB)) {
+      if (chip.usb && offset === 0 && value & RESET_USB && !(resets.reset & RESET_USB)) {
         chip.usb.reset();
         chip.usb.plug(this.device);
       }
-      if (offset === 0 && !(value & RESET_USB) && (resets.reset & RESET_USB || !chip.usb.isReady)) chip.usb.release();
+      if (chip.usb && offset === 0 && !(value & RESET_USB) && (resets.reset & RESET_USB || !chip.usb.isReady)) chip.usb.release();
       if (offset === 0 && value & RESET_UART0 && !(resets.reset & RESET_UART0)) this.uart.reset();
       write(offset, value);
     };
@@ -258,6 +318,21 @@ export class Board {
       const lit = outputEnable && outputValue;
       if (lit !== this.led) this.ledChanges.push({ nanos: this.nanos, lit });
     });
+  }
+
+  /** The board with one cable: the computer in its socket, the BitScope at two pins. */
+  #fitPins(chip) {
+    this.wire = new UsbWire(chip);
+    this.pio = new Pio(chip, this.wire, PIO0_INTERRUPT);
+    chip.pio[0] = this.pio;
+    chip.peripherals[PIO0] = this.pio;
+    chip.usbCtrl = this.computer.plugInto(chip);
+    chip.peripherals[USB_CONTROLLER] = chip.usbCtrl;
+  }
+
+  /** Lets the pins have the time that has passed. */
+  #catchUp() {
+    if (this.pio) this.pio.runTo(Math.floor((this.chipClock.nanos * this.chip.clkSys) / 1e9));
   }
 
   /** As the boot ROM does: checks the second stage, and runs it from RAM; it goes on to the program by itself. */
@@ -278,6 +353,7 @@ export class Board {
       if (core.waiting) {
         const next = clock.nextAlarm ? clock.nextAlarm.nanos : end;
         clock.tick(Math.min(next, end) - clock.nanos);
+        this.#catchUp();
       } else {
         const pc = core.PC;
         if (pc < ROM_END) this.rom.call(core);
@@ -297,11 +373,12 @@ export class Board {
   #execute(core, pc, chip) {
     if (pc < RAM && !this.flashMapped) {
       // The second stage maps the flash, and jumps there.
-      if (chip.peripherals[0x18000].ssienr !== 1) throw new Error(`code at 0x${pc.toString(16)} runs in unmapped flash`);
+      if (chip.peripherals[SSI].ssienr !== 1) throw new Error(`code at 0x${pc.toString(16)} runs in unmapped flash`);
       this.flashMapped = true;
     }
     this.clock.nanosCounter += (core.executeInstruction() * 1e9) / chip.clkSys;
     this.instructions += 1;
+    this.#catchUp();
     if (core.registers[13] < this.stackLowest) this.stackLowest = core.registers[13];
   }
 }

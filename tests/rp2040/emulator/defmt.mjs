@@ -52,8 +52,9 @@ export class LogDecoder {
     const bytes = decodeFrame(frame);
     const reader = { view: new DataView(bytes.buffer), at: 0 };
     const { tag, data } = this.#text(reader);
-    const ms = this.timestamp === undefined ? '' : this.#format(this.timestamp, reader);
-    return { ms: Number(ms), level: tag.replace('defmt_', ''), text: this.#format(data, reader) };
+    const time = this.timestamp === undefined ? '' : this.#format(this.timestamp, reader);
+    const ms = this.timestamp?.includes(':us}') ? Number(time) / 1000 : Number(time);
+    return { ms, level: tag.replace('defmt_', ''), text: this.#format(data, reader) };
   }
 
   #text(reader) {

@@ -3,6 +3,7 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { parseArgs } from 'node:util';
 import { Board } from './board.mjs';
+import { CdcHost } from './cdc_host.mjs';
 import { Elf } from './elf.mjs';
 import { Flash, TYPICAL } from './flash.mjs';
 import { Ft232 } from './ft232.mjs';
@@ -15,6 +16,7 @@ Usage: tests/rp2040/emulate [OPTIONS]
 
 Options:
       --uart <PORT>       The TCP port on 127.0.0.1 that is the other end of the UART [default: any that is free]
+      --one-cable         The image for one cable: the TCP ports are its two serial ports, --uart that of messages
       --scope <ADDR>      A BitScope at this TCP address, instead of one that is simulated here
       --signal <SIGNAL>   What the simulated BitScope sees (may be given several times; see scopething simulate --help)
       --flash <FILE>      Keep the flash in this file, so that jobs and traces outlast the program
@@ -30,7 +32,7 @@ Example:
 const { values } = parseArgs({
   options: {
     uart: { type: 'string', default: '0' }, scope: { type: 'string' }, signal: { type: 'string', multiple: true },
-    flash: { type: 'string' }, help: { type: 'boolean', short: 'h' },
+    flash: { type: 'string' }, 'one-cable': { type: 'boolean' }, help: { type: 'boolean', short: 'h' },
   },
 });
 if (values.help) {
@@ -40,12 +42,14 @@ if (values.help) {
 
 const flash = new Flash(TYPICAL);
 if (values.flash && existsSync(values.flash)) flash.bytes.set(readFileSync(values.flash).subarray(0, flash.bytes.length));
-const [host, port] = values.scope?.split(':') ?? [];
+const [host, scopePort] = values.scope?.split(':') ?? [];
 const scope = values.scope
-  ? { host, port: Number(port) }
+  ? { host, port: Number(scopePort) }
   : await simulate(process.env.SCOPETHING, (values.signal ?? []).flatMap((signal) => ['--signal', signal]));
-const uart = await UartPort.listen(Number(values.uart));
-const board = new Board({ elf: new Elf(process.env.FIRMWARE), uart, flash });
+const port = Number(values.uart);
+const computer = values['one-cable'] ? await CdcHost.listen([port, 0]) : undefined;
+const uart = computer ? undefined : await UartPort.listen(port);
+const board = new Board({ elf: new Elf(process.env.FIRMWARE), uart, computer, flash });
 board.onLog = ({ ms, level, text }) => console.error(`${(ms / 1000).toFixed(3).padStart(9)} ${level.padEnd(5)} ${text}`);
 
 let line = null;
@@ -72,7 +76,9 @@ let over = false;
 for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => { over = true; });
 await togglePlug();
 await board.run(() => over || board.device.latencyMs === 1);
-console.log(JSON.stringify({ stream: `socket://${uart.address}`, bridge: `bridge://${uart.address}` }));
+if (computer) await board.run(() => over || computer.isReady);
+const [stream, messages] = computer ? [computer.scope, computer.messages] : [uart, uart];
+console.log(JSON.stringify({ stream: `socket://${stream.address}`, bridge: `bridge://${messages.address}` }));
 await board.run(() => over);
 if (values.flash) writeFileSync(values.flash, flash.bytes);
 scope.stop?.();

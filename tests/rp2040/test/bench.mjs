@@ -3,6 +3,7 @@ import { spawn } from 'node:child_process';
 import assert from 'node:assert/strict';
 import { fileURLToPath } from 'node:url';
 import { Board } from '../emulator/board.mjs';
+import { CdcHost } from '../emulator/cdc_host.mjs';
 import { Elf } from '../emulator/elf.mjs';
 import { Ft232 } from '../emulator/ft232.mjs';
 import { PROGRAM, simulate } from '../emulator/simulator.mjs';
@@ -12,6 +13,8 @@ const root = fileURLToPath(new URL('../../../', import.meta.url));
 export { PROGRAM };
 export const FIRMWARE = process.env.FIRMWARE
   ?? `${root}firmware-bridge/target/thumbv6m-none-eabi/release/scopething-bridge`;
+
+export const ONE_CABLE = process.env.FIRMWARE_ONE_CABLE ?? `${FIRMWARE}-pico-one-cable`;
 
 export const elf = new Elf(FIRMWARE);
 
@@ -46,10 +49,20 @@ export class Bench {
     return bench;
   }
 
+  /** A board whose computer is in its socket, the BitScope at two pins. */
+  static async openOneCable(t, { signals = SQUARE, flash } = {}) {
+    const scope = await simulate(PROGRAM, signals, 'ignore');
+    const computer = await CdcHost.listen();
+    const bench = new Bench(scope, null, new Board({ elf: new Elf(ONE_CABLE), computer, flash }));
+    t.after(() => bench.close());
+    return bench;
+  }
+
   constructor(scope, uart, board) {
     this.scope = scope;
     this.uart = uart;
     this.board = board;
+    this.computer = board.computer;
     this.onStored = () => {};
     /** Whether what is plugged in is one that the bridge readies. */
     this.isUsable = true;
@@ -133,21 +146,22 @@ export class Bench {
     const { log, device } = this.board;
     const start = log.findLastIndex(({ text }) => text.startsWith('the bridge starts'));
     const started = log.slice(start).some(({ text }) => text.startsWith('now '));
-    return started && (!device || !this.isUsable || device.latencyMs === 1);
+    return started && (this.computer?.isReady ?? true) && (!device || !this.isUsable || device.latencyMs === 1);
   }
 
-  /** The URL of the board's UART as a plain stream, and with messages. */
+  /** The URL of the board's BitScope as a plain stream, and with messages. */
   get stream() {
-    return `socket://${this.uart.address}`;
+    return `socket://${(this.computer?.scope ?? this.uart).address}`;
   }
 
   get bridge() {
-    return `bridge://${this.uart.address}`;
+    return `bridge://${(this.computer?.messages ?? this.uart).address}`;
   }
 
   close() {
     this.line?.close();
-    this.uart.close();
+    this.uart?.close();
+    this.computer?.close();
     this.scope.stop();
   }
 }

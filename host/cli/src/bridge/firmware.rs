@@ -20,17 +20,21 @@ const NUMBER_AT: usize = 20;
 const COUNT_AT: usize = 24;
 const FAMILY_AT: usize = 28;
 const FAMILY_PRESENT: u32 = 0x2000;
-const RP2040: u32 = 0xE48B_FF56;
-/// What a board in its boot loader has on its drive (RP2040 data sheet, section 2.8.4).
+/// What a board in its boot loader has on its drive (RP2040 data sheet, section 2.8.4; RP2350 data sheet, section 5.5.3).
 const INFORMATION: &str = "INFO_UF2.TXT";
-const BOARD: &str = "Board-ID: RPI-RP2";
+/// The chips that a bridge may have.
+const CHIPS: [Chip; 2] = [
+    Chip { family: 0xE48B_FF56, board: "Board-ID: RPI-RP2", drive: "RPI-RP2", name: "the RP2040 of a Pico" },
+    // Of programs in Arm code, in the secure state.
+    Chip { family: 0xE48B_FF59, board: "Board-ID: RP2350", drive: "RP2350", name: "the RP2350 of a Pico 2" },
+];
 /// How often drives are looked for.
 const POLL_INTERVAL: Duration = Duration::from_millis(500);
 
 /// Where the board's drive is.
 #[derive(Debug, Args)]
 pub(super) struct DriveArguments {
-    /// Where the drive of the board is mounted [default: the one RPI-RP2 drive that is]
+    /// Where the drive of the board is mounted [default: the one RPI-RP2 or RP2350 drive that is]
     #[arg(long, value_name = "PATH")]
     drive: Option<PathBuf>,
     /// How long to wait for that drive
@@ -45,6 +49,19 @@ impl DriveArguments {
     }
 }
 
+/// A chip, as its boot loader and its firmware name it.
+#[derive(Debug, PartialEq, Eq)]
+struct Chip {
+    /// The number of the UF2 files for it.
+    family: u32,
+    /// A line of what its drive has.
+    board: &'static str,
+    /// How its drive is called.
+    drive: &'static str,
+    /// What a user calls it.
+    name: &'static str,
+}
+
 /// How copying has ended.
 enum Copied {
     /// The drive has all of it.
@@ -56,6 +73,7 @@ enum Copied {
 /// Firmware that was read and is for a bridge's chip.
 #[derive(Debug)]
 pub(super) struct Firmware {
+    chip: &'static Chip,
     name: PathBuf,
     bytes: Vec<u8>,
 }
@@ -65,28 +83,30 @@ fn word(block: &[u8], at: usize) -> Option<u32> {
     Some(u32::from_le_bytes(bytes.try_into().ok()?))
 }
 
-/// What is wrong with the bytes of a UF2 file, if anything is.
-fn fault(bytes: &[u8]) -> Option<&'static str> {
+/// The chip that the bytes of a UF2 file are for, or what is wrong with them.
+fn chip(bytes: &[u8]) -> Result<&'static Chip, &'static str> {
     let blocks = bytes.len() / BLOCK_BYTES;
     if blocks == 0 || !bytes.len().is_multiple_of(BLOCK_BYTES) {
-        return Some(
+        return Err(
             "it is no whole UF2 file: give scopething-bridge.elf.uf2 as firmware-bridge/build has made it",
         );
     }
+    let family = word(bytes, FAMILY_AT);
     for (number, block) in bytes.chunks(BLOCK_BYTES).enumerate() {
         if MAGIC.iter().any(|&(at, magic)| word(block, at) != Some(magic)) {
-            return Some("it is no UF2 file");
+            return Err("it is no UF2 file");
         }
         let places = (word(block, NUMBER_AT), word(block, COUNT_AT));
         if places != (u32::try_from(number).ok(), u32::try_from(blocks).ok()) {
-            return Some("blocks of it are missing: copy or build it again");
+            return Err("blocks of it are missing: copy or build it again");
         }
         let has_family = word(block, FLAGS_AT).is_some_and(|flags| flags & FAMILY_PRESENT != 0);
-        if !has_family || word(block, FAMILY_AT) != Some(RP2040) {
-            return Some("it is for another chip than the RP2040 of a Pico");
+        if !has_family || word(block, FAMILY_AT) != family {
+            return Err("it is not for one chip: build it again");
         }
     }
-    None
+    let chip = CHIPS.iter().find(|chip| Some(chip.family) == family);
+    chip.ok_or("it is for another chip than the RP2040 of a Pico or the RP2350 of a Pico 2")
 }
 
 impl Firmware {
@@ -95,18 +115,19 @@ impl Firmware {
         let shown = path.display();
         let bytes = fs::read(path)
             .map_err(|error| Failure::Failed(anyhow::anyhow!("{shown} cannot be read: {error}")))?;
-        if let Some(fault) = fault(&bytes) {
-            return Err(Failure::Failed(anyhow::anyhow!("{shown} is no firmware for a bridge: {fault}")));
-        }
+        let chip = chip(&bytes).map_err(|fault| {
+            Failure::Failed(anyhow::anyhow!("{shown} is no firmware for a bridge: {fault}"))
+        })?;
         let name = path.file_name().map_or_else(|| "firmware.uf2".into(), PathBuf::from);
-        Ok(Self { name, bytes })
+        Ok(Self { chip, name, bytes })
     }
 
     /// Waits for the drive of a board, and copies the firmware there: the board starts it by itself.
     pub(super) async fn flash(self, place: &DriveArguments) -> Result<(), Failure> {
         let wait = Duration::from_secs_f64(place.wait.clamp(0.0, 86_400.0));
-        let drive =
-            with_progress(find(place.drive.as_deref(), wait), "waiting for the drive RPI-RP2").await?;
+        let chip = self.chip;
+        let waiting = format!("waiting for the drive {}", chip.drive);
+        let drive = with_progress(find(chip, place.drive.as_deref(), wait), &waiting).await?;
         let shown = drive.display().to_string();
         let copying = tokio::task::spawn_blocking(move || self.copy(&drive));
         let copied = with_progress(async { copying.await.map_err(io::Error::other)? }, "copying");
@@ -149,15 +170,31 @@ fn no_board_among(drives: Vec<PathBuf>) -> Result<(), Failure> {
 
 /// Whether a board in its boot loader is mounted there.
 fn is_board(drive: &Path) -> bool {
-    fs::read_to_string(drive.join(INFORMATION)).is_ok_and(|text| text.contains(BOARD))
+    board(drive).is_some()
 }
 
-/// The drive that was named, or the only one that there is, once it is there.
-async fn find(named: Option<&Path>, wait: Duration) -> Result<PathBuf, Failure> {
+/// The chip of the board in its boot loader that is mounted there, if one is.
+fn board(drive: &Path) -> Option<&'static Chip> {
+    let text = fs::read_to_string(drive.join(INFORMATION)).ok()?;
+    CHIPS.iter().find(|chip| text.lines().any(|line| line.trim_end() == chip.board))
+}
+
+/// The drive of a board with this chip that was named, or the only one that there is, once it is there.
+async fn find(chip: &Chip, named: Option<&Path>, wait: Duration) -> Result<PathBuf, Failure> {
     let deadline = tokio::time::Instant::now() + wait;
     loop {
+        if let Some((named, other)) =
+            named.and_then(|named| Some((named, board(named)?))).filter(|(_, other)| *other != chip)
+        {
+            return Err(Failure::Failed(anyhow::anyhow!(
+                "the board at {} has another chip: the firmware is for {}, not {}",
+                named.display(),
+                chip.name,
+                other.name
+            )));
+        }
         let drives = named.map_or_else(mounted, |named| vec![named.to_owned()]);
-        let mut boards = drives.into_iter().filter(|drive| is_board(drive));
+        let mut boards = drives.into_iter().filter(|drive| board(drive) == Some(chip));
         match (boards.next(), boards.next()) {
             (Some(drive), None) => return Ok(drive),
             (Some(one), Some(other)) => {
@@ -169,8 +206,9 @@ async fn find(named: Option<&Path>, wait: Duration) -> Result<PathBuf, Failure> 
             }
             (None, _) if tokio::time::Instant::now() >= deadline => {
                 return Err(Failure::Failed(anyhow::anyhow!(
-                    "no drive RPI-RP2 was mounted: plug the Pico's own USB socket into this computer, with BOOTSEL held \
-                     unless it was restarted by `bridge update`; name where it is mounted with --drive"
+                    "no drive {} was mounted: plug the board's own USB socket into this computer, with BOOTSEL held \
+                     unless it was restarted by `bridge update`; name where it is mounted with --drive",
+                    chip.drive
                 )));
             }
             (None, _) => tokio::time::sleep(POLL_INTERVAL).await,
@@ -247,13 +285,30 @@ mod tests {
     }
 
     #[test]
-    fn only_whole_firmware_of_this_chip_is_taken() {
+    fn only_whole_firmware_of_these_chips_is_taken() {
         let right = uf2(3, 0xE48B_FF56);
-        assert_eq!(fault(&right), None);
-        // The RP2350's family, a cut file, a missing block, no UF2 at all.
-        for wrong in [&uf2(3, 0xE48B_FF59), &right[..1000], &right[..1024], &[0; 512][..], &[]] {
-            assert!(fault(wrong).is_some(), "{} bytes", wrong.len());
+        assert_eq!(chip(&right).map(|chip| chip.drive), Ok("RPI-RP2"));
+        assert_eq!(chip(&uf2(3, 0xE48B_FF59)).map(|chip| chip.drive), Ok("RP2350"));
+        // The RP2350's family of RISC-V, blocks for two chips, a cut file, a missing block, no UF2 at all.
+        let mixed = [&uf2(2, 0xE48B_FF56)[..512], &uf2(2, 0xE48B_FF59)[512..]].concat();
+        for wrong in [&uf2(3, 0xE48B_FF5A), &mixed, &right[..1000], &right[..1024], &[0; 512][..], &[]] {
+            assert!(chip(wrong).is_err(), "{} bytes", wrong.len());
         }
+    }
+
+    #[tokio::test]
+    async fn firmware_goes_to_the_drive_of_its_chip_only() {
+        let directory = tempfile::tempdir().unwrap();
+        let text = "UF2 Bootloader v1.0\r\nModel: Raspberry Pi RP2350\r\nBoard-ID: RP2350\r\n";
+        fs::write(directory.path().join("INFO_UF2.TXT"), text).unwrap();
+        let [pico, pico2] = &CHIPS;
+        let found = find(pico2, Some(directory.path()), Duration::ZERO).await;
+        assert_eq!(found.ok().as_deref(), Some(directory.path()));
+        let Err(Failure::Failed(error)) = find(pico, Some(directory.path()), Duration::from_secs(5)).await
+        else {
+            panic!("it would be flashed")
+        };
+        assert!(error.to_string().contains("another chip"), "{error}");
     }
 
     #[test]

@@ -8,18 +8,22 @@ use scopething_files::plot::terminal::{self as plot, Ink};
 use scopething_serve::client::{Ended, Knobs, Run};
 use scopething_waveform::quantity_text::quantity;
 
+use super::arithmetic::Operation;
 use super::command::COMMANDS;
-use super::keys::KEYS;
+use super::history::{History, line_of};
+use super::keys::{Action, KEYS};
 use super::knobs::{Side, height_of, short, volts_at};
 use super::layout::{Layout, MIN_COLUMNS, MIN_ROWS, Needs, Segment};
 use super::model::{Cursor, Lamp, Model};
 use super::painter::Painter;
-use super::traces;
+use super::persistence::Persistence;
+use super::picture::Source;
+use super::{edges, spectrum, traces};
 
 /// Rows of knobs at most: in narrow terminals they are shorter instead.
 const MAX_KNOB_ROWS: u16 = 3;
 /// Rows of readings at most.
-const MAX_READING_ROWS: u16 = 4;
+const MAX_READING_ROWS: u16 = 6;
 
 /// Draws everything; returns where it is.
 pub(super) fn draw(buffer: &mut Buffer, model: &Model, look: plot::Style) -> Layout {
@@ -31,6 +35,7 @@ pub(super) fn draw(buffer: &mut Buffer, model: &Model, look: plot::Style) -> Lay
     let needs = Needs {
         knob_rows: wrapped.iter().map(|(place, _)| place.y + 1).max().unwrap_or(1),
         reading_rows: reading_rows(model, area.width),
+        spectrum: model.analysis.spectrum.is_some(),
         analog: model.knobs().is_none_or(|knobs| Side::BOTH.iter().any(|side| side.of(knobs).on)),
         lines: captured,
     };
@@ -51,11 +56,20 @@ pub(super) fn draw(buffer: &mut Buffer, model: &Model, look: plot::Style) -> Lay
     layout.segments.push((run, Segment::Run));
     draw_grid(&mut painter, model, &layout);
     traces::draw(&mut painter, model, &layout);
-    draw_marks(&mut painter, model, &layout);
-    draw_cursors(&mut painter, model, &layout);
+    if model.analysis.xy {
+        let style = painter.ink(Ink::Frame);
+        painter.put((layout.plot.x, layout.plot.y), layout.plot.right(), "X: A  Y: B", style);
+    } else {
+        draw_marks(&mut painter, model, &layout);
+        draw_cursors(&mut painter, model, &layout);
+    }
+    spectrum::draw(&mut painter, model, &layout);
     draw_readings(&mut painter, model, &layout);
     draw_figures(&mut painter, model, &layout);
     draw_bottom(&mut painter, model, &layout);
+    if let Some(history) = &model.history {
+        draw_history(&mut painter, history);
+    }
     if let Some(page) = model.help {
         draw_help(&mut painter, model, page);
     }
@@ -96,8 +110,41 @@ fn segments(model: &Model, width: u16) -> Vec<(String, Segment)> {
     let generator = state.generator.text.as_deref().map_or("G off".to_owned(), |text| format!("G {text}"));
     let generator: String = generator.chars().take(usize::from(width.max(1))).collect();
     segments.push((generator, Segment::Generator));
+    segments.extend(looks(model));
     // As wide as what is shown.
     segments.into_iter().map(|(text, segment)| (crate::terminal::shown(&text), segment)).collect()
+}
+
+/// How traces are looked at, as far as that is not as usual.
+fn looks(model: &Model) -> Vec<(String, Segment)> {
+    let analysis = &model.analysis;
+    let mut looks = Vec::new();
+    if analysis.average.most() > 1 {
+        let averaged = model.shown().map_or(1, |picture| picture.averaged);
+        let text = format!("avg {averaged}/{}", analysis.average.most());
+        looks.push((text, Segment::Look(Action::NextAverages)));
+    }
+    if analysis.persistence != Persistence::Off {
+        let text = format!("persist {}", analysis.persistence.name());
+        looks.push((text, Segment::Look(Action::NextPersistence)));
+    }
+    if let Some(operation) = analysis.math {
+        let scale = model.knobs().map_or(1.0, |knobs| analysis.scale_of(Source::Math, knobs));
+        let text = format!("{} {}/div", operation.name(), short(scale, operation.unit()));
+        looks.push((text, Segment::Look(Action::NextMath)));
+    }
+    if let Some(source) = analysis.spectrum {
+        looks.push((format!("spectrum {}", source.name()), Segment::Look(Action::NextSpectrum)));
+    }
+    if let Some(reference) = analysis.references.last() {
+        let more = analysis.references.len() - 1;
+        let more = if more == 0 { String::new() } else { format!(" +{more}") };
+        looks.push((format!("ref {}{more}", reference.name), Segment::Look(Action::Reference)));
+    }
+    if analysis.xy {
+        looks.push(("X-Y".to_owned(), Segment::Look(Action::ToggleXy)));
+    }
+    looks
 }
 
 /// Lines that follow one another in short.
@@ -131,7 +178,9 @@ fn segment_style(painter: &Painter<'_>, model: &Model, segment: Segment) -> Styl
         Segment::Channel(Side::B) => bold(Ink::B),
         Segment::Trigger => bold(Ink::Trigger),
         Segment::Lines => bold(Ink::Logic),
-        Segment::Run | Segment::Time | Segment::Bits | Segment::Generator => painter.ink(Ink::Text),
+        Segment::Look(_) | Segment::Run | Segment::Time | Segment::Bits | Segment::Generator => {
+            painter.ink(Ink::Text)
+        }
     }
 }
 
@@ -154,8 +203,12 @@ fn draw_status(painter: &mut Painter<'_>, model: &Model, layout: &Layout) -> Rec
 
 fn draw_grid(painter: &mut Painter<'_>, model: &Model, layout: &Layout) {
     let Some(state) = &model.state else { return };
-    let (across, up) = (state.limits.horizontal_divisions, state.limits.vertical_divisions);
-    let (from, to) = model.zoom;
+    let (mut across, up) = (state.limits.horizontal_divisions, state.limits.vertical_divisions);
+    let (mut from, mut to) = model.zoom;
+    if model.analysis.xy {
+        // Both ways are volts.
+        (across, from, to) = (up, 0.0, 1.0);
+    }
     let style = painter.ink(Ink::Grid);
     for division in 0..=across as u32 {
         let x = (f64::from(division) / across - from) / (to - from);
@@ -265,6 +318,7 @@ fn cursor_texts(model: &Model, knobs: &Knobs) -> Vec<String> {
 fn reading_texts(model: &Model) -> Vec<(Ink, String)> {
     let Some(knobs) = model.knobs() else { return Vec::new() };
     let cursors = cursor_texts(model, knobs).into_iter().map(|text| (Ink::Text, text));
+    let cursors = cursors.chain(spectrum::text(model)).chain(mask_text(model));
     let measured = model.readings.texts().map(|(channel, text)| {
         let ink = match channel {
             "A" => Ink::A,
@@ -274,6 +328,51 @@ fn reading_texts(model: &Model) -> Vec<(Ink, String)> {
         (ink, text)
     });
     cursors.chain(measured).collect()
+}
+
+/// What is under the pointer: volts, and the pulse and the period of the channel that is selected, or of a line.
+fn hover_text(model: &Model, knobs: &Knobs) -> Option<(Ink, String)> {
+    let (at, layout, picture) = (model.pointed_at()?, &model.layout, model.shown()?);
+    let (from_s, to_s) = model.window().filter(|_| !model.analysis.xy)?;
+    let time_s = from_s + layout.x(at.x) * (to_s - from_s);
+    let pulse = |crossings: &[edges::Crossing]| {
+        let pulse = edges::around(crossings, time_s)?;
+        let level = if pulse.is_high { "high" } else { "low" };
+        let period_s = pulse.period_s;
+        let period = period_s.map(|period_s| {
+            format!("  period {}  {}", quantity(period_s, "s", 4), quantity(period_s.recip(), "Hz", 4))
+        });
+        Some(format!("  {level} {}{}", quantity(pulse.width_s, "s", 4), period.unwrap_or_default()))
+    };
+    let time = quantity(time_s, "s", 4);
+    if layout.plot.contains(at) {
+        let volts = picture.lines.iter().filter_map(|line| {
+            let unit =
+                model.analysis.math.filter(|_| line.source == Source::Math).map_or("V", Operation::unit);
+            let value = line.at((time_s - line.start_s) / line.pitch_s)?;
+            Some(format!("  {} {}", line.source.name(), quantity(value, unit, 3)))
+        });
+        let volts: String = volts.collect();
+        let side = model.selected;
+        let line = picture.line(Source::Channel(side)).filter(|_| side.of(knobs).on);
+        let pulse = line.and_then(|line| pulse(&edges::of_line(line)));
+        let pulse =
+            pulse.map_or_else(|| "  pulse unknown".to_owned(), |text| format!("  {}{text}", side.name()));
+        return Some((Ink::Text, format!("at {time}{volts}{pulse}")));
+    }
+    let (line, _) = layout.lanes.iter().find(|(_, lane)| lane.contains(at))?;
+    let crossings = edges::of_logic(picture.logic.as_ref()?, picture.about.trigger, *line);
+    let pulse = pulse(&crossings).unwrap_or_else(|| "  pulse unknown".to_owned());
+    Some((Ink::Logic, format!("at {time}  L{line}{pulse}")))
+}
+
+/// What became of the traces that a mask was held against.
+fn mask_text(model: &Model) -> Option<(Ink, String)> {
+    let test = model.analysis.test.as_ref()?;
+    let untested = if test.untested == 0 { String::new() } else { format!("  untested {}", test.untested) };
+    let text =
+        format!("{} mask  passed {}  failed {}{untested}", test.mask.source.name(), test.passed, test.failed);
+    Some((Ink::Trigger, text))
 }
 
 /// Columns that each reading has.
@@ -303,10 +402,11 @@ fn draw_readings(painter: &mut Painter<'_>, model: &Model, layout: &Layout) {
 /// What the present trace is, and how much of the time is seen.
 fn draw_figures(painter: &mut Painter<'_>, model: &Model, layout: &Layout) {
     let unknown = || "unknown".to_owned();
-    let ended = match model.trace.as_ref().map(|trace| trace.about.ended) {
+    let ended = match model.shown().map(|picture| picture.about.ended) {
         Some(Ended::Trigger) => "trigger",
         Some(Ended::Auto) => "auto",
         Some(Ended::Forced) => "forced",
+        Some(Ended::Roll) => "rolling",
         None => "-",
     };
     let rates = &model.rates;
@@ -324,7 +424,7 @@ fn draw_figures(painter: &mut Painter<'_>, model: &Model, layout: &Layout) {
     painter.put((x, y), layout.figures.right(), &text, style);
 }
 
-/// What is being typed, a message, what is met only nearly, or how to get help.
+/// What is being typed, a message, what is under the pointer or met only nearly, and how to get help.
 fn draw_bottom(painter: &mut Painter<'_>, model: &Model, layout: &Layout) {
     let Rect { x, y, .. } = layout.bottom;
     let end = layout.bottom.right();
@@ -346,9 +446,14 @@ fn draw_bottom(painter: &mut Painter<'_>, model: &Model, layout: &Layout) {
     let width = u16::try_from(hint.len()).unwrap_or(u16::MAX);
     let style = painter.ink(Ink::Frame);
     painter.put((end.saturating_sub(width), y), end, hint, style);
-    let notices = notices(model, layout);
-    let style = painter.lamp(Lamp::Wait).remove_modifier(Modifier::BOLD);
-    painter.put((x, y), end.saturating_sub(width + 1), &notices, style);
+    // In a row that is there anyway: one that comes and goes would move what is under the pointer.
+    let hover = model.knobs().and_then(|knobs| hover_text(model, knobs));
+    let (text, style) = if let Some((ink, text)) = hover {
+        (text, painter.ink(ink))
+    } else {
+        (notices(model, layout), painter.lamp(Lamp::Wait).remove_modifier(Modifier::BOLD))
+    };
+    painter.put((x, y), end.saturating_sub(width + 1), &text, style);
 }
 
 fn notices(model: &Model, layout: &Layout) -> String {
@@ -359,8 +464,8 @@ fn notices(model: &Model, layout: &Layout) -> String {
         let (actual, asked) = (quantity(state.actual.duration, "s", 4), quantity(asked_s, "s", 4));
         notices.insert(0, format!("captures {actual} instead of {asked}"));
     }
-    if let Some(trace) = &model.trace {
-        notices.extend(trace.about.warnings.iter().cloned());
+    if let Some(picture) = model.shown() {
+        notices.extend(picture.about.warnings.iter().cloned());
     }
     if layout.hidden > 0 {
         notices.insert(0, format!("{} lines hidden", layout.hidden));
@@ -368,14 +473,40 @@ fn notices(model: &Model, layout: &Layout) -> String {
     notices.join("; ")
 }
 
-/// A page of keys and commands over everything else.
-fn draw_help(painter: &mut Painter<'_>, model: &Model, page: usize) {
+fn clear(painter: &mut Painter<'_>) {
     let area = painter.buffer.area;
     for row in area.y..area.bottom() {
         for column in area.x..area.right() {
             painter.buffer.cell_mut((column, row)).into_iter().for_each(ratatui::buffer::Cell::reset);
         }
     }
+}
+
+/// The list of the history over everything else.
+fn draw_history(painter: &mut Painter<'_>, history: &History) {
+    clear(painter);
+    let area = painter.buffer.area;
+    let rows = usize::from(area.height.saturating_sub(2)).max(1);
+    let first = history.selected.saturating_sub(rows - 1);
+    let title =
+        if history.traces.is_empty() { "No trace yet" } else { "The last traces, and those that are pinned" };
+    let bold = Style::new().add_modifier(Modifier::BOLD);
+    painter.put((area.x, area.y), area.right(), title, bold);
+    for (row, (place, trace)) in (area.y + 1..).zip(history.traces.iter().enumerate().skip(first).take(rows))
+    {
+        let style = Style::new();
+        let style = if place == history.selected { style.add_modifier(Modifier::REVERSED) } else { style };
+        painter.put((area.x, row), area.right(), &line_of(trace), style);
+    }
+    let keys = "Enter show  C compare  P pin  D delete  R again  Esc back";
+    let style = Style::new().add_modifier(Modifier::REVERSED);
+    painter.put((area.x, area.bottom() - 1), area.right(), keys, style);
+}
+
+/// A page of keys and commands over everything else.
+fn draw_help(painter: &mut Painter<'_>, model: &Model, page: usize) {
+    clear(painter);
+    let area = painter.buffer.area;
     let (lines, pages) = help_page(model, area, page);
     for ((column, row, width), (key, words)) in lines {
         let bold = Style::new().add_modifier(Modifier::BOLD);

@@ -32,6 +32,13 @@ pub(super) enum Action {
     ToggleGenerator,
     CursorsTime,
     CursorsVolts,
+    NextAverages,
+    NextPersistence,
+    NextSpectrum,
+    NextMath,
+    ToggleXy,
+    Reference,
+    Mask,
     ZoomIn,
     ZoomReset,
     SavePng,
@@ -41,6 +48,8 @@ pub(super) enum Action {
     NextCursor,
     CursorBack,
     CursorForth,
+    History,
+    Back,
     Enter,
     Quit,
 }
@@ -49,7 +58,7 @@ pub(super) enum Action {
 pub(super) type Key = (KeyCode, &'static str, &'static str, Action);
 
 /// All keys, in the order of the help.
-pub(super) const KEYS: [Key; 37] = [
+pub(super) const KEYS: [Key; 46] = [
     (KeyCode::Char(' '), "Space", "Run or stop", Action::ToggleRun),
     (KeyCode::Char('s'), "S", "Single", Action::Single),
     (KeyCode::Char('f'), "F", "Force a trigger", Action::Force),
@@ -80,6 +89,15 @@ pub(super) const KEYS: [Key; 37] = [
     (KeyCode::Tab, "Tab", "Select the next cursor", Action::NextCursor),
     (KeyCode::Char('['), "[", "Move the cursor back", Action::CursorBack),
     (KeyCode::Char(']'), "]", "Move the cursor forth", Action::CursorForth),
+    (KeyCode::Char('v'), "V", "Averages: off, 4, 16, 64", Action::NextAverages),
+    (KeyCode::Char('p'), "P", "Persistence", Action::NextPersistence),
+    (KeyCode::Char('d'), "D", "Spectrum", Action::NextSpectrum),
+    (KeyCode::Char('n'), "N", "Math: A+B, A-B, AxB", Action::NextMath),
+    (KeyCode::Char('o'), "O", "X-Y", Action::ToggleXy),
+    (KeyCode::Char('r'), "R", "Keep the trace as a reference", Action::Reference),
+    (KeyCode::Char('k'), "K", "Mask from the trace", Action::Mask),
+    (KeyCode::Enter, "Enter", "The last traces", Action::History),
+    (KeyCode::Esc, "Esc", "Back to live", Action::Back),
     (KeyCode::Char('z'), "Z", "Zoom in at the middle", Action::ZoomIn),
     (KeyCode::Char('u'), "U", "The whole screen again", Action::ZoomReset),
     (KeyCode::Char('w'), "W", "Save the samples (CSV)", Action::SaveCsv),
@@ -136,7 +154,8 @@ mod tests {
             assert_eq!(on_page.to_lowercase(), format!("{action:?}").to_lowercase(), "{key}");
             shared += 1;
         }
-        assert_eq!(shared, 32);
+        assert_eq!(shared, 39);
+        assert_eq!(shared, page.len(), "every key of the page");
         // And no action of the page has another key here.
         for (key, action) in &page {
             let same = KEYS.iter().find(|(.., one)| format!("{one:?}").eq_ignore_ascii_case(action));

@@ -2,12 +2,15 @@
 
 use ratatui::layout::Rect;
 
+use super::keys::Action;
 use super::knobs::Side;
 
 /// Columns left of the traces, for names.
 pub(super) const MARGIN: u16 = 2;
 /// The fewest rows that traces have.
 const MIN_PLOT_ROWS: u16 = 4;
+/// The part of their rows that a spectrum takes.
+const SPECTRUM_PART: f64 = 0.45;
 /// Lanes of lines take no more than this part of what they share with analog channels.
 const MAX_LANES_PART: f64 = 0.45;
 /// From so many rows on the position of the trigger has a row of its own.
@@ -28,6 +31,8 @@ pub(super) enum Segment {
     Lines,
     Bits,
     Generator,
+    /// How traces are looked at.
+    Look(Action),
 }
 
 /// How much of everything there is.
@@ -36,6 +41,8 @@ pub(super) struct Needs {
     pub(super) knob_rows: u16,
     pub(super) reading_rows: u16,
     pub(super) analog: bool,
+    /// Whether a spectrum is to be drawn.
+    pub(super) spectrum: bool,
     /// The lines that are captured.
     pub(super) lines: Vec<u8>,
 }
@@ -49,6 +56,8 @@ pub(super) struct Layout {
     pub(super) ruler: Option<u16>,
     /// The analog channels.
     pub(super) plot: Rect,
+    /// The spectrum below them; no rows where there is no room.
+    pub(super) spectrum: Rect,
     /// Each line with its rows.
     pub(super) lanes: Vec<(u8, Rect)>,
     /// Lines for which there is no room.
@@ -87,7 +96,12 @@ impl Layout {
             (0, (shared / count.max(1)).clamp(1, 3))
         };
         let inner = |rect: Rect| Rect { x: area.x + MARGIN, width: area.width - MARGIN - 1, ..rect };
-        let plot = inner(take(plot_rows));
+        let spectrum_rows = (f64::from(plot_rows) * SPECTRUM_PART) as u16;
+        let has_spectrum =
+            needs.spectrum && spectrum_rows >= MIN_PLOT_ROWS && plot_rows - spectrum_rows >= MIN_PLOT_ROWS;
+        let spectrum_rows = if has_spectrum { spectrum_rows } else { 0 };
+        let plot = inner(take(plot_rows - spectrum_rows));
+        let spectrum = inner(take(spectrum_rows));
         let shown = usize::from((shared - plot_rows) / lane_height).min(needs.lines.len());
         let lanes: Vec<(u8, Rect)> =
             needs.lines.iter().take(shown).map(|line| (*line, inner(take(lane_height)))).collect();
@@ -99,6 +113,7 @@ impl Layout {
             knobs,
             ruler,
             plot,
+            spectrum,
             hidden: needs.lines.len() - lanes.len(),
             lanes,
             readings: row(below, reading_rows),
@@ -137,9 +152,9 @@ mod tests {
     use super::*;
 
     fn rows(layout: &Layout) -> Vec<(u16, u16)> {
-        let Layout { status, knobs, plot, lanes, readings, figures, bottom, ruler, .. } = layout;
+        let Layout { status, knobs, plot, spectrum, lanes, readings, figures, bottom, ruler, .. } = layout;
         let ruler = ruler.map(|row| Rect { y: row, height: 1, ..*status });
-        let all = [*status, *knobs].into_iter().chain(ruler).chain([*plot]);
+        let all = [*status, *knobs].into_iter().chain(ruler).chain([*plot, *spectrum]);
         let all = all.chain(lanes.iter().map(|(_, lane)| *lane)).chain([*readings, *figures, *bottom]);
         all.filter(|rect| rect.height > 0).map(|rect| (rect.y, rect.height)).collect()
     }
@@ -149,9 +164,9 @@ mod tests {
         for width in 0..130 {
             for height in 0..60 {
                 for lines in [0, 1, 8] {
-                    for analog in [false, true] {
-                        let needs =
-                            Needs { knob_rows: 2, reading_rows: 3, analog, lines: (0..lines).collect() };
+                    for (analog, spectrum) in [(false, false), (false, true), (true, false), (true, true)] {
+                        let lines = (0..lines).collect();
+                        let needs = Needs { knob_rows: 2, reading_rows: 3, analog, spectrum, lines };
                         let Some(layout) = Layout::new(Rect::new(0, 0, width, height), &needs) else {
                             assert!(width < MIN_COLUMNS || height < MIN_ROWS, "{width}x{height}");
                             continue;
@@ -172,7 +187,7 @@ mod tests {
 
     #[test]
     fn places_are_read_back() {
-        let needs = Needs { knob_rows: 1, reading_rows: 0, analog: true, lines: Vec::new() };
+        let needs = Needs { knob_rows: 1, analog: true, ..Needs::default() };
         let layout = Layout::new(Rect::new(0, 0, 80, 24), &needs).unwrap();
         for column in layout.plot.x..layout.plot.right() {
             assert_eq!(layout.column(layout.x(column)), column);

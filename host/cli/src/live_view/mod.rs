@@ -2,16 +2,24 @@
 //!
 //! The terminal is a client of the interface that the page uses, so that both show one instrument.
 
+mod analysis;
+mod arithmetic;
 mod command;
 mod draw;
+mod edges;
+mod history;
 mod keys;
 mod knobs;
 mod layout;
+mod mask;
 mod model;
 mod painter;
+mod persistence;
+mod picture;
 mod pointer;
 mod readings;
 mod screen;
+mod spectrum;
 #[cfg(test)]
 mod tests;
 mod traces;
@@ -78,7 +86,7 @@ impl Arguments {
         if let Some(link) = &self.connect {
             let link: Link = link.parse().map_err(Failure::usage)?;
             let page = link.to_string();
-            return screen::run(&link, self.model(page), self.options(true), &interrupts).await;
+            return Box::pin(screen::run(&link, self.model(page), self.options(true), &interrupts)).await;
         }
         let places = page_here();
         let server = tokio::select! {
@@ -89,8 +97,13 @@ impl Arguments {
         let link: Link = links.control.parse().map_err(Failure::failed)?;
         let quit = Notify::new();
         let shown = Box::pin(async {
-            let shown =
-                screen::run(&link, self.model(links.control.clone()), self.options(false), &interrupts).await;
+            let shown = Box::pin(screen::run(
+                &link,
+                self.model(links.control.clone()),
+                self.options(false),
+                &interrupts,
+            ))
+            .await;
             quit.notify_one();
             shown
         });

@@ -2,16 +2,23 @@
 
 use std::time::{Duration, Instant};
 
-use scopething_serve::client::{Frame, Knobs, Run, State, Status};
+use ratatui::layout::Position;
+use scopething_files::plot::terminal::Glyphs;
+use scopething_serve::client::{Frame, KeptTrace, Knobs, Run, State, Status};
 use serde_json::{Value, json};
 
-use super::command;
+use super::analysis::Analysis;
+use super::command::{self, Look};
+use super::history::{History, Purpose};
 use super::keys::Action;
 use super::knobs::{Side, hundredths, neat, next_name, next_of, step_125};
 use super::layout::Layout;
+use super::persistence::{Persistence, Scale};
+use super::picture::Picture;
 use super::readings::Readings;
+use super::traces;
 
-/// How long a message stays on the screen.
+/// How long a message, and what the mouse points at, stay on the screen.
 const TOAST_TIME: Duration = Duration::from_secs(6);
 /// How long a wait must last to be shown as one, so that the line does not flicker with each trace.
 const WAIT_SHOWN: Duration = Duration::from_millis(350);
@@ -63,6 +70,13 @@ pub(super) enum Order {
         seq: u64,
         path: String,
     },
+    /// Asks for the traces that are kept.
+    List,
+    /// Asks for one of them.
+    Fetch {
+        seq: u64,
+        purpose: Purpose,
+    },
     Quit,
 }
 
@@ -87,7 +101,22 @@ pub(super) struct Model {
     last_id: u64,
     pub(super) status: Status,
     status_since: Instant,
+    /// The last one that came.
     pub(super) trace: Option<Frame>,
+    /// It in volts, and what is shown of it.
+    captured: Option<Picture>,
+    picture: Option<Picture>,
+    /// Whether no other picture has been drawn since.
+    is_fresh: bool,
+    /// One of the history, with what is shown of it.
+    kept: Option<(Frame, Picture)>,
+    /// The list of the history, while it is on the screen.
+    pub(super) history: Option<History>,
+    pub(super) analysis: Analysis,
+    /// Commands that no key asked for.
+    outbox: Vec<Value>,
+    /// Where the mouse was last, and when it came there.
+    hover: Option<(Position, Instant)>,
     pub(super) readings: Readings,
     pub(super) rates: Rates,
     pub(super) selected: Side,
@@ -117,6 +146,14 @@ impl Model {
             status: Status::Stopped,
             status_since: Instant::now(),
             trace: None,
+            captured: None,
+            picture: None,
+            is_fresh: false,
+            kept: None,
+            history: None,
+            analysis: Analysis::default(),
+            outbox: Vec::new(),
+            hover: None,
             readings,
             rates: Rates::default(),
             selected: Side::A,
@@ -158,7 +195,67 @@ impl Model {
         if !again {
             self.rates.count(&trace);
         }
+        self.present(Picture::of(&trace), !again);
         self.trace = Some(trace);
+    }
+
+    /// Shows a trace, which may be another one than before.
+    pub(super) fn present(&mut self, captured: Picture, is_fresh: bool) {
+        self.captured = Some(captured);
+        self.is_fresh = is_fresh;
+        self.look_again();
+    }
+
+    /// Shows traces as they are to be looked at by now.
+    fn look_again(&mut self) {
+        if let Some(mut picture) = self.captured.clone() {
+            if self.analysis.process(&mut picture) {
+                self.outbox.push(json!({"type": "run", "run": "stop"}));
+            }
+            self.picture = Some(picture);
+        }
+        if let Some((frame, picture)) = &mut self.kept {
+            *picture = Picture::of(frame);
+            self.analysis.derive(picture);
+        }
+    }
+
+    /// A trace of the history has come.
+    pub(super) fn take_kept(&mut self, frame: Frame, purpose: &Purpose) {
+        let mut picture = Picture::of(&frame);
+        let seq = frame.about.seq;
+        match purpose {
+            Purpose::Show => {
+                self.analysis.derive(&mut picture);
+                self.kept = Some((frame, picture));
+                self.history = None;
+            }
+            Purpose::Compare => {
+                self.analysis.add_reference(format!("trace {seq}"), &picture);
+                self.history = None;
+            }
+        }
+    }
+
+    pub(super) fn take_history(&mut self, traces: Vec<KeptTrace>) {
+        self.history.get_or_insert_default().take(traces);
+    }
+
+    /// What is to be sent though nobody asked for it.
+    pub(super) fn take_outbox(&mut self) -> Vec<Value> {
+        std::mem::take(&mut self.outbox)
+    }
+
+    /// Has a trace that was not drawn yet stay on the screen, if traces do.
+    pub(super) fn persist(&mut self, glyphs: Glyphs) {
+        let persistence = self.analysis.persistence;
+        if !std::mem::take(&mut self.is_fresh) || persistence == Persistence::Off {
+            return;
+        }
+        let Some(picture) = &self.picture else { return };
+        let canvases = traces::canvases(self, &self.layout, picture, glyphs);
+        let scale = Scale::of(self, self.layout.plot);
+        self.analysis.past.add(canvases, scale, persistence);
     }
 
     pub(super) fn take_measurements(&mut self, measured: &Value) {
@@ -183,6 +280,7 @@ impl Model {
     fn forget(&mut self) {
         self.readings.forget();
         self.rates = Rates::default();
+        self.analysis.average.reset();
     }
 
     pub(super) fn take_refusal(&mut self, id: Option<u64>, reason: String) {
@@ -196,6 +294,16 @@ impl Model {
     pub(super) fn set_connection(&mut self, connection: Connection) {
         self.sent = None;
         self.connection = connection;
+    }
+
+    /// The mouse has moved.
+    pub(super) fn point_at(&mut self, at: Position) {
+        self.hover = Some((at, Instant::now()));
+    }
+
+    /// Where the mouse is, if it has moved lately: one that lies still is not looked at.
+    pub(super) fn pointed_at(&self) -> Option<Position> {
+        self.hover.filter(|(_, since)| since.elapsed() < TOAST_TIME).map(|(at, _)| at)
     }
 
     pub(super) fn toast(&mut self, text: String, lamp: Lamp) {
@@ -227,6 +335,20 @@ impl Model {
     }
 
     // What is shown.
+
+    /// The trace that is on the screen: one of the history, or the last one.
+    pub(super) fn shown(&self) -> Option<&Picture> {
+        self.kept.as_ref().map(|(_, picture)| picture).or(self.picture.as_ref())
+    }
+
+    /// Whether the trace on the screen is one of the history.
+    pub(super) fn shows_kept(&self) -> bool {
+        self.kept.is_some()
+    }
+
+    fn back_to_live(&mut self) {
+        self.kept = None;
+    }
 
     /// The knobs as they are shown.
     pub(super) fn knobs(&self) -> Option<&Knobs> {
@@ -262,6 +384,10 @@ impl Model {
             ),
             (_, Status::Refused { reason }) => (Lamp::Bad, reason.clone()),
             _ if self.state.is_none() => (Lamp::Wait, "Connecting".to_owned()),
+            _ if self.kept.is_some() => {
+                let seq = self.kept.as_ref().map_or(0, |(frame, _)| frame.about.seq);
+                (Lamp::Wait, format!("Trace {seq} of the history. Esc: back to live"))
+            }
             _ if run == Run::Stop => (Lamp::Off, "Stopped".to_owned()),
             (_, Status::Waiting { hint: Some(hint), .. }) => {
                 (Lamp::Wait, format!("Waiting: {hint}, or press F"))
@@ -269,6 +395,7 @@ impl Model {
             (_, Status::Waiting { until, .. }) if long || run == Run::Single => {
                 (Lamp::Wait, format!("Waiting for {until}"))
             }
+            (_, Status::Rolling) => (Lamp::Good, "Rolling".to_owned()),
             _ => (Lamp::Good, "Running".to_owned()),
         }
     }
@@ -291,7 +418,16 @@ impl Model {
         }
         let run = self.state.as_ref()?.run;
         let command = |value| Some(Order::Command(value));
+        if matches!(
+            action,
+            Action::ToggleRun | Action::Single | Action::Force | Action::Autoset | Action::Back
+        ) {
+            // Whoever asks for a trace wants to see it.
+            self.back_to_live();
+        }
         match action {
+            Action::Back => None,
+            Action::History => Some(Order::List),
             Action::ToggleRun => {
                 command(json!({"type": "run", "run": if run == Run::Stop { "run" } else { "stop" }}))
             }
@@ -342,6 +478,16 @@ impl Model {
                 self.prompt = Some(String::new());
                 None
             }
+            Action::NextAverages
+            | Action::NextPersistence
+            | Action::NextSpectrum
+            | Action::NextMath
+            | Action::ToggleXy
+            | Action::Reference
+            | Action::Mask => {
+                self.analyse(action);
+                None
+            }
             knob => {
                 self.turn(knob);
                 None
@@ -349,8 +495,64 @@ impl Model {
         }
     }
 
+    /// Changes what is made of the traces.
+    fn analyse(&mut self, action: Action) {
+        match action {
+            Action::NextAverages => self.analysis.next_averages(),
+            Action::NextPersistence => self.analysis.next_persistence(),
+            Action::NextSpectrum => self.analysis.next_spectrum(),
+            Action::NextMath => self.analysis.next_math(),
+            Action::ToggleXy => self.analysis.xy = !self.analysis.xy,
+            Action::Reference => {
+                if let Some(picture) = self.shown().cloned() {
+                    let name = format!("trace {}", picture.about.seq);
+                    self.analysis.add_reference(name, &picture);
+                }
+            }
+            Action::Mask => self.make_mask(),
+            _ => {}
+        }
+        self.look_again();
+    }
+
+    fn make_mask(&mut self) {
+        let (Some(picture), Some(knobs)) = (self.shown().cloned(), self.knobs().cloned()) else { return };
+        if let Err(reason) = self.analysis.make_mask(&picture, &knobs) {
+            self.toast(reason, Lamp::Bad);
+        }
+    }
+
+    /// Does what was typed about how traces are looked at.
+    fn look(&mut self, look: Look) -> Option<Order> {
+        match look {
+            Look::Averages(most) => self.analysis.average = super::arithmetic::Average::new(most),
+            Look::Persistence(persistence) => self.analysis.set_persistence(persistence),
+            Look::Math(math) => self.analysis.math = math,
+            Look::Spectrum(spectrum) => self.analysis.spectrum = spectrum,
+            Look::Window(window) => self.analysis.window = window,
+            Look::Xy(xy) => self.analysis.xy = xy,
+            Look::Mask(Some(margin)) => {
+                self.analysis.margin = margin;
+                self.make_mask();
+            }
+            Look::Mask(None) => self.analysis.test = None,
+            Look::NoReferences => self.analysis.references.clear(),
+            Look::Reset => {
+                self.forget();
+                self.analysis.restart();
+            }
+            Look::History => return Some(Order::List),
+            Look::Pin(name) => {
+                let seq = self.shown()?.about.seq;
+                return Some(Order::Command(json!({"type": "pin", "seq": seq, "name": name})));
+            }
+        }
+        self.look_again();
+        None
+    }
+
     fn save(&mut self, format: &str) -> Option<Order> {
-        let Some(trace) = &self.trace else {
+        let Some(trace) = self.shown() else {
             self.toast("There is no trace to save yet.".to_owned(), Lamp::Wait);
             return None;
         };
@@ -450,10 +652,11 @@ impl Model {
                 None
             }
             Ok(command::Typed::Save(path)) => {
-                let seq = self.trace.as_ref().map(|trace| trace.about.seq);
+                let seq = self.shown().map(|picture| picture.about.seq);
                 let Some(seq) = seq else { return self.save("") };
                 Some(Order::Save { seq, path })
             }
+            Ok(command::Typed::Look(look)) => self.look(look),
             Ok(command::Typed::Nothing) => None,
             Ok(command::Typed::Quit) => Some(Order::Quit),
             Err(reason) => {

@@ -63,11 +63,11 @@ impl Painter<'_> {
     }
 
     /// Writes a character of a picture over what is there.
-    pub(super) fn overlay(&mut self, column: u16, row: u16, character: char, ink: Ink) {
-        let style = self.ink(ink);
+    pub(super) fn overlay(&mut self, column: u16, row: u16, character: char, style: Style) {
         let character = self.look.glyphs.shown(character);
         let Some(cell) = self.buffer.cell_mut((column, row)) else { return };
         let below = cell.symbol().chars().next().unwrap_or(' ');
-        cell.set_char(plot::joined(below, character)).set_style(style);
+        // Not on top of the style that is there: what is dim would stay so.
+        cell.set_char(plot::joined(below, character)).set_style(Style::reset().patch(style));
     }
 }

@@ -31,6 +31,7 @@ pub(super) struct Pointer {
 impl Pointer {
     pub(super) fn take(&mut self, event: MouseEvent, model: &mut Model) -> Option<Order> {
         let at = Position::new(event.column, event.row);
+        model.point_at(at);
         match event.kind {
             MouseEventKind::Down(MouseButton::Left) => return self.press(at, model),
             MouseEventKind::Drag(MouseButton::Left) => self.drag_to(at, model),
@@ -46,6 +47,9 @@ impl Pointer {
         self.drag = None;
         if let Some(segment) = segment_at(&model.layout, at) {
             return click(segment, model);
+        }
+        if model.history.is_some() || model.help.is_some() {
+            return None;
         }
         let lane = model.layout.lanes.iter().find(|(_, lane)| is_in_margin(*lane, at)).map(|(line, _)| *line);
         if let Some(line) = lane {
@@ -107,6 +111,7 @@ fn click(segment: Segment, model: &mut Model) -> Option<Order> {
         Segment::Lines => Action::ToggleLines,
         Segment::Bits => Action::ToggleBits,
         Segment::Generator => Action::ToggleGenerator,
+        Segment::Look(action) => action,
         Segment::Time => return None,
     };
     model.act(action)
@@ -141,6 +146,9 @@ fn grabbed(at: Position, model: &Model) -> Option<Drag> {
     let layout = &model.layout;
     let (state, knobs) = (model.state.as_ref()?, model.knobs()?);
     let divisions = state.limits.vertical_divisions;
+    if model.analysis.xy {
+        return None;
+    }
     let ruler = layout.ruler.unwrap_or(layout.plot.y);
     let nearest = |places: [f64; 2], near: &dyn Fn(f64) -> u16| {
         let distances = places.map(near);

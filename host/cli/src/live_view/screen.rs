@@ -8,12 +8,15 @@ use std::time::Duration;
 use ratatui::crossterm::event::{Event, KeyCode, KeyEvent, KeyEventKind};
 use scopething::atomic::AtomicFile;
 use scopething_files::plot::terminal::Style;
-use scopething_serve::client::{Client, ClientError, Link, Message, View, trace_file};
+use scopething_serve::client::{
+    Client, ClientError, Frame, KeptTrace, Link, Message, View, trace, trace_file, traces,
+};
 use serde_json::Value;
 use tokio::task::{JoinError, JoinSet};
 use tokio::time::Instant;
 
 use super::draw::{draw, help_pages};
+use super::history::{Pressed, Purpose};
 use super::keys::{Action, action_of};
 use super::model::{Connection, Lamp, Model, Order};
 use super::pointer::Pointer;
@@ -51,6 +54,12 @@ enum Way {
 /// What became of a file.
 type Saved = Result<String, String>;
 
+/// What the server keeps.
+enum Fetched {
+    List(Vec<KeptTrace>),
+    Trace(Box<Frame>, Purpose),
+}
+
 struct Screen<'a> {
     link: &'a Link,
     options: Options,
@@ -61,6 +70,8 @@ struct Screen<'a> {
     view: Option<View>,
     /// Files that are being fetched and written.
     saves: JoinSet<Saved>,
+    /// Traces and lists of them that are being fetched to be shown.
+    fetches: JoinSet<Result<Fetched, ClientError>>,
     /// Traces that are not drawn yet, each of which the server waits for.
     undrawn: Vec<u64>,
     dirty: bool,
@@ -86,10 +97,11 @@ pub(super) async fn run(
         pointer: Pointer::default(),
         view: None,
         saves: JoinSet::new(),
+        fetches: JoinSet::new(),
         undrawn: Vec::new(),
         dirty: true,
     };
-    show(screen, client, interrupts).await
+    Box::pin(show(screen, client, interrupts)).await
 }
 
 async fn show(mut screen: Screen<'_>, client: Client, interrupts: &Interrupts) -> Result<(), Failure> {
@@ -118,6 +130,7 @@ async fn show(mut screen: Screen<'_>, client: Client, interrupts: &Interrupts) -
                 screen.model.toast(text, lamp);
                 screen.dirty = true;
             }
+            Some(fetched) = screen.fetches.join_next() => screen.take_fetched(fetched),
             news = next(&mut way) => screen.take_news(news, &mut way)?,
             () = drawing, if screen.dirty => {
                 screen.draw().map_err(Failure::failed)?;
@@ -178,7 +191,13 @@ impl Screen<'_> {
                 self.model.take_trace(*trace);
             }
             News::Message(Message::Measurements(measured)) => self.model.take_measurements(&measured),
-            News::Message(Message::Done { id }) => self.model.take_done(id),
+            News::Message(Message::Done { id }) => {
+                self.model.take_done(id);
+                // What was pinned or deleted changes the list, now that it is done.
+                if self.model.history.is_some() {
+                    self.list();
+                }
+            }
             News::Message(Message::Refused { id, reason }) => self.model.take_refusal(id, reason),
         }
         Ok(())
@@ -200,6 +219,8 @@ impl Screen<'_> {
             Some(Order::Quit) => return Ok(true),
             Some(Order::Command(command)) => self.send(way, command).await,
             Some(Order::Save { seq, path }) => self.save(seq, path),
+            Some(Order::List) => self.list(),
+            Some(Order::Fetch { seq, purpose }) => self.fetch(seq, purpose),
             None => {}
         }
         Ok(false)
@@ -235,6 +256,14 @@ impl Screen<'_> {
             self.model.help = (more && next < help_pages(&self.model)).then_some(next);
             return None;
         }
+        if let Some(history) = &mut self.model.history {
+            match history.press(key.code) {
+                Pressed::Nothing => {}
+                Pressed::Close => self.model.history = None,
+                Pressed::Order(order) => return Some(order),
+            }
+            return None;
+        }
         self.model.act(action?)
     }
 
@@ -255,13 +284,18 @@ impl Screen<'_> {
         if let Some((id, command)) = self.model.turned() {
             let _ = client.command(id, command).await;
         }
+        for command in self.model.take_outbox() {
+            let id = self.model.next_id();
+            let _ = client.command(id, command).await;
+        }
         if self.model.layout.plot.width == 0 {
             return;
         }
-        let (from, to) = self.model.part();
+        let whole = self.model.analysis.needs_samples();
+        let (from, to) = if whole { (0.0, 1.0) } else { self.model.part() };
         let to_six_digits = |part: f64| (part * 1e6).round() / 1e6;
         let view = View {
-            columns: Some(dot_columns(&self.model.layout, self.options.look.glyphs)),
+            columns: (!whole).then(|| dot_columns(&self.model.layout, self.options.look.glyphs)),
             from: to_six_digits(from),
             to: to_six_digits(to),
             rate: FRAME_RATE,
@@ -281,11 +315,36 @@ impl Screen<'_> {
 
     fn draw(&mut self) -> std::io::Result<()> {
         let Self { tty, model, options, .. } = self;
+        model.persist(options.look.glyphs);
         let mut layout = None;
         tty.draw(|buffer| layout = Some(draw(buffer, model, options.look)))?;
         model.layout = layout.unwrap_or_default();
         self.dirty = false;
         Ok(())
+    }
+
+    /// Fetches the list of what is kept.
+    fn list(&mut self) {
+        let link = self.link.clone();
+        self.fetches.spawn(async move { traces(&link).await.map(Fetched::List) });
+    }
+
+    /// Fetches a trace to show it.
+    fn fetch(&mut self, seq: u64, purpose: Purpose) {
+        let link = self.link.clone();
+        self.fetches.spawn(async move {
+            trace(&link, seq).await.map(|frame| Fetched::Trace(Box::new(frame), purpose))
+        });
+    }
+
+    fn take_fetched(&mut self, fetched: Result<Result<Fetched, ClientError>, JoinError>) {
+        self.dirty = true;
+        match fetched {
+            Ok(Ok(Fetched::List(traces))) => self.model.take_history(traces),
+            Ok(Ok(Fetched::Trace(frame, purpose))) => self.model.take_kept(*frame, &purpose),
+            Ok(Err(error)) => self.model.toast(error.to_string(), Lamp::Bad),
+            Err(error) => self.model.toast(error.to_string(), Lamp::Bad),
+        }
     }
 
     /// Fetches a trace and writes it, beside everything else.

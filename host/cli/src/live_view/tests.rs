@@ -20,10 +20,12 @@ use scopething_serve::client::{Client, Frame, Link, Message, View};
 use serde_json::{Value, json};
 
 use super::draw::draw;
+use super::history::Purpose;
 use super::keys::Action;
 use super::knobs::{Side, height_of};
 use super::layout::Layout;
 use super::model::{Lamp, Model, Order};
+use super::picture::{Picture, Source};
 use super::pointer::Pointer;
 use super::readings::Readings;
 use super::traces::dot_columns;
@@ -273,6 +275,166 @@ async fn commands_and_keys_give_their_orders() {
         model.next_in_pattern(line);
         assert_eq!(model.knobs().unwrap().trigger.source, source);
     }
+}
+
+/// A model whose screen is 12 divisions of 333 us and of 1 V, with a trace of two known lines on it.
+async fn with_lines(a: &dyn Fn(f64) -> f64, b: &dyn Fn(f64) -> f64) -> Model {
+    let settings = json!({"channels": {"A": {"volts_per_div": 1}, "B": {"volts_per_div": 1}}, "lines": []});
+    let mut model = shown("sim:?clock=fast", settings, (100, 40)).await;
+    model.present(Picture::of_samples(1, &[(Source::A, a), (Source::B, b)]), true);
+    model
+}
+
+fn sine(hz: f64, amplitude: f64, turns: f64) -> impl Fn(f64) -> f64 {
+    move |t| amplitude * (std::f64::consts::TAU * (hz * t + turns)).sin()
+}
+
+#[tokio::test]
+async fn spectrum_math_and_x_y_show_what_was_put_in() {
+    // 1 V of amplitude is -3.01 dBV.
+    let mut model = with_lines(&sine(10e3, 1.0, 0.0), &sine(10e3, 1.0, 0.25)).await;
+    model.act(Action::NextSpectrum);
+    let (buffer, layout) = drawn(&mut model, (100, 40), LOOK);
+    let text = rows(&buffer).join("\n");
+    assert!(text.contains("A spectrum (hann) 10.00 kHz -3.0 dBV"), "{text}");
+    // The highest place of the picture is at 10 kHz, between the second bin and half the rate.
+    let (least_hz, most_hz): (f64, f64) = (2.0 / 4e-3, 500e3);
+    let x = (10e3 / least_hz).ln() / (most_hz / least_hz).ln();
+    let column = layout.spectrum.x + (x * f64::from(layout.spectrum.width)) as u16;
+    let is_drawn = |(x, y): (u16, u16)| buffer[(x, y)].fg == A_COLOUR;
+    let top = (layout.spectrum.y + 1..layout.spectrum.bottom())
+        .find(|y| (layout.spectrum.x..layout.spectrum.right()).any(|x| is_drawn((x, *y))));
+    let top = top.unwrap_or_else(|| panic!("{text}"));
+    let highest: Vec<u16> =
+        (layout.spectrum.x..layout.spectrum.right()).filter(|x| is_drawn((*x, top))).collect();
+    assert!(highest.iter().all(|x| x.abs_diff(column) <= 1), "{highest:?} is not {column}: {text}");
+    // A sine and a cosine: their sum is 1.41 V, and one over the other a circle.
+    model.execute("spectrum off");
+    model.execute("math A+B");
+    let sum = model.shown().unwrap().line(Source::Math).unwrap();
+    let highest = sum.middles().fold(f64::MIN, f64::max);
+    assert!((highest - 2.0_f64.sqrt()).abs() < 1e-3, "{highest}");
+    model.execute("math off");
+    model.act(Action::ToggleXy);
+    let (buffer, layout) = drawn(&mut model, (100, 40), LOOK);
+    let text = rows(&buffer).join("\n");
+    // 1 of 4 divisions to each side of the middle, both ways.
+    let is_dots = |x: f64, y: f64| buffer[(layout.column(x), layout.row(y))].symbol() > "\u{2800}";
+    let (right, up) = (0.5 + 0.125, 0.5 + 0.125);
+    assert!(
+        is_dots(right - 1e-3, 0.5) && is_dots(1.0 - right, 0.5) && is_dots(0.5, up) && is_dots(0.5, 1.0 - up),
+        "{text}"
+    );
+    assert!(!is_dots(0.5, 0.5) && !is_dots(0.9, 0.5), "{text}");
+    assert!(text.contains("X-Y") && text.contains("X: A  Y: B"), "{text}");
+}
+
+#[tokio::test]
+async fn masks_references_and_persistence_stay() {
+    let mut model = with_lines(&sine(1e3, 1.0, 0.0), &|_| -3.0).await;
+    model.act(Action::Mask);
+    model.act(Action::Reference);
+    model.act(Action::NextPersistence);
+    model.present(Picture::of_samples(2, &[(Source::A, &sine(1e3, 1.0, 0.0))]), true);
+    model.present(Picture::of_samples(3, &[(Source::A, &sine(1e3, 2.0, 0.0))]), true);
+    // What is looked at again counts once.
+    model.act(Action::NextMath);
+    model.present(Picture::of_samples(3, &[(Source::A, &sine(1e3, 2.0, 0.0))]), true);
+    let (buffer, layout) = drawn(&mut model, (100, 40), LOOK);
+    let text = rows(&buffer).join("\n");
+    assert!(text.contains("A mask  passed 1  failed 1"), "{text}");
+    assert!(text.contains("ref trace 1") && text.contains("persist short"), "{text}");
+    // It is marked where the trace leaves the mask: its crests of 2 V, not where it crosses 0 V.
+    let ruler = layout.ruler.unwrap();
+    let is_marked = |time_s: f64, model: &Model| {
+        let (from_s, to_s) = model.window().unwrap();
+        buffer[(layout.column((time_s - from_s) / (to_s - from_s)), ruler)].symbol() == "x"
+    };
+    assert!(is_marked(0.25e-3, &model) && is_marked(-0.75e-3, &model), "{text}");
+    assert!(!is_marked(0.5e-3, &model), "{text}");
+    // A mask that stops the captures does so once.
+    model.execute("mask A 0.1 0.3 stop");
+    assert_eq!(model.take_outbox(), [] as [Value; 0]);
+    model.present(Picture::of_samples(4, &[(Source::A, &|_| 3.0)]), true);
+    assert_eq!(model.take_outbox(), [json!({"type": "run", "run": "stop"})]);
+    model.execute("mask off");
+    model.execute("references off");
+    let (buffer, _) = drawn(&mut model, (100, 40), LOOK);
+    let text = rows(&buffer).join("\n");
+    assert!(!text.contains("mask") && !text.contains("ref "), "{text}");
+}
+
+#[tokio::test]
+async fn persistence_keeps_traces_until_the_scale_changes() {
+    let mut model = with_lines(&|_| 1.0, &|_| -3.0).await;
+    let persisted = |model: &mut Model, volts: f64, seq: u64| {
+        model.present(Picture::of_samples(seq, &[(Source::A, &move |_| volts)]), true);
+        model.persist(LOOK.glyphs);
+        let (buffer, layout) = drawn(model, (100, 40), LOOK);
+        let rows = coloured(&buffer, &layout, A_COLOUR).into_iter().map(|(_, row)| row);
+        let rows: std::collections::BTreeSet<u16> = rows.collect();
+        rows.into_iter().map(|row| (8.0 * (layout.y(row) - 0.5)).round() as i32).collect::<Vec<i32>>()
+    };
+    model.execute("persistence infinite");
+    drawn(&mut model, (100, 40), LOOK);
+    assert_eq!(persisted(&mut model, 1.0, 2), [1]);
+    assert_eq!(persisted(&mut model, 3.0, 3), [3, 1]);
+    assert_eq!(persisted(&mut model, -2.0, 4), [3, 1, -2]);
+    // Another scale: what was drawn before was of the old one.
+    model.act(Action::VoltsUp);
+    drawn(&mut model, (100, 40), LOOK);
+    assert_eq!(persisted(&mut model, 2.0, 5), [1]);
+    // Of short persistence the last ten stay.
+    model.execute("persistence short");
+    for seq in 6..16 {
+        persisted(&mut model, -4.0, seq);
+    }
+    assert_eq!(persisted(&mut model, -4.0, 16), [-2]);
+}
+
+#[tokio::test]
+async fn the_pointer_measures_from_edge_to_edge() {
+    let mut model = with_lines(&sine(1e3, 1.0, 0.0), &|_| -3.0).await;
+    let (_, layout) = drawn(&mut model, (100, 40), LOOK);
+    let column = layout.column(0.5) + 1;
+    let mut pointer = Pointer::default();
+    let moved = MouseEvent {
+        kind: MouseEventKind::Moved,
+        column,
+        row: layout.plot.y + 2,
+        modifiers: KeyModifiers::NONE,
+    };
+    assert_eq!(pointer.take(moved, &mut model), None);
+    let (buffer, _) = drawn(&mut model, (100, 40), LOOK);
+    let text = rows(&buffer).join("\n");
+    assert!(text.contains("A  high 500.0 µs  period 1.000 ms  1.000 kHz"), "{text}");
+    assert!(text.contains("B -3.00 V"), "{text}");
+}
+
+#[tokio::test]
+async fn a_kept_trace_is_shown_until_live_ones_are_wanted() {
+    let mut model = shown("sim:?A=sine,1kHz,-2..2V&clock=fast", only_a(), (80, 24)).await;
+    let mut frame = model.trace.clone().unwrap();
+    frame.about.seq = 4711;
+    model.take_history(Vec::new());
+    model.take_kept(frame.clone(), &Purpose::Show);
+    let (buffer, _) = drawn(&mut model, (80, 24), LOOK);
+    assert!(rows(&buffer)[0].contains("Trace 4711 of the history"), "{:?}", rows(&buffer)[0]);
+    assert_eq!(
+        model.act(Action::SaveCsv),
+        Some(Order::Save { seq: 4711, path: "scopething-4711.csv".to_owned() })
+    );
+    assert_eq!(
+        model.execute("pin before"),
+        Some(Order::Command(json!({"type": "pin", "seq": 4711, "name": "before"})))
+    );
+    // Whoever asks for a trace wants to see it.
+    model.act(Action::Single);
+    assert!(!model.shows_kept());
+    model.take_kept(frame, &Purpose::Compare);
+    assert!(!model.shows_kept());
+    assert_eq!(model.analysis.references.len(), 1);
+    assert_eq!(model.act(Action::History), Some(Order::List));
 }
 
 #[derive(Clone, Default)]

@@ -215,6 +215,52 @@ async fn keys_and_mouse_turn_shared_knobs() {
     live.ended(0).await;
 }
 
+/// What is made of traces on this screen: by the keys of the page, and the history by a list.
+#[tokio::test]
+async fn traces_are_analysed_compared_and_kept() {
+    let url = "sim:?A=sine,1kHz,-2..2V&B=square,1kHz,0..1V";
+    let mut live = Live::start(&["--url", url], (110, 44));
+    live.until_trace();
+    live.pty.press("v");
+    live.until_text("avg 4/4");
+    live.pty.press("p");
+    live.until_text("persist short");
+    live.pty.press("d");
+    // 2 V of amplitude are 1.41 V RMS.
+    live.until("the spectrum", |screen| {
+        let text = screen.contents();
+        text.contains("A spectrum (hann) ") && text.contains(" 3.0 dBV")
+    });
+    live.pty.press(":spectrum off\rn");
+    live.until_text("A+B 1 V/div");
+    live.pty.press("o");
+    live.until_text("X: A  Y: B");
+    live.pty.press("o");
+    live.until("time again", |screen| !screen.contents().contains("X: A  Y: B"));
+    live.pty.press("r");
+    live.until_text("ref trace ");
+    live.pty.press("k");
+    live.until("a trace within the mask", |screen| {
+        let text = screen.contents();
+        text.contains("A mask  passed ") && !text.contains("A mask  passed 0")
+    });
+    live.pty.press(":measure A-B.delay\r");
+    live.until_text("A-B delay");
+    // The history: one is pinned, shown, and given up for live ones.
+    live.pty.press("\r");
+    live.until("the list", |screen| {
+        screen.contents().contains("The last traces") && screen.contents().contains(" UTC  trigger")
+    });
+    live.pty.press("p");
+    live.until_text("[Trace ");
+    live.pty.press("\r");
+    live.until_text("of the history");
+    live.pty.press("\x1b");
+    live.until("live traces", |screen| !screen.contents().contains("of the history"));
+    live.pty.press("q");
+    live.ended(0).await;
+}
+
 #[tokio::test]
 async fn other_sizes_are_drawn_anew() {
     let mut live = Live::start(&["--url", SIGNAL], (100, 30));
@@ -337,7 +383,7 @@ async fn draw_the_picture_of_the_pages() {
     let mut live =
         Live::start(&["--url", &url, "--measure", "A.frequency,A.rms,B.peak_to_peak,L0.duty"], (110, 34));
     live.until_trace();
-    live.pty.press(":lines L0,L1,L2,L3\rx");
+    live.pty.press(":lines L0,L1,L2,L3\rxd");
     live.until("statistics", |screen| {
         screen.contents().contains("1/Δ") && screen.contents().contains(", n 2")
     });

@@ -36,6 +36,7 @@ mod serve_sigrok;
 mod serve_support;
 mod serve_twinlan;
 mod serve_unplugged;
+mod serve_web_examples;
 mod shell;
 mod sim_independent_client;
 mod simulate;

@@ -3,6 +3,8 @@
 /// A row of annotations, as the decoder of a bus makes them.
 #[derive(Clone, Debug, PartialEq)]
 pub struct AnnotationLane {
+    /// The decoder that it is of, with its number, as in `uart-1`.
+    pub decoder: String,
     /// What stands left of it.
     pub title: String,
     /// The annotations, in the order of their starts.

@@ -3,7 +3,7 @@
 //!
 //! [`Chart`] decides what is shown: axes, ticks, legend, and the path of each channel, which keeps the least
 //! and the greatest sample of each column, so that no glitch is lost however many samples there are.
-//! [`terminal`], [`svg`] and [`png`](mod@png) draw it, with [annotations](AnnotationLane) below it if there are any. Nothing here measures a signal, opens a window or
+//! [`terminal`], [`svg`] and, with the feature `pictures`, `png` draw it, with [annotations](AnnotationLane) below it if there are any. Nothing here measures a signal, opens a window or
 //! writes a file.
 //!
 //! ```
@@ -24,7 +24,7 @@ mod annotation;
 mod axis;
 mod chart;
 mod path;
-#[cfg(not(target_family = "wasm"))]
+#[cfg(all(feature = "pictures", not(target_family = "wasm")))]
 pub mod png;
 mod size;
 pub mod svg;

@@ -346,7 +346,7 @@ fn escaped(text: &str) -> String {
     escaped
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "pictures"))]
 mod tests {
     use resvg::usvg::roxmltree::{Document, Node};
 
@@ -364,6 +364,7 @@ mod tests {
             texts: texts.iter().map(|&text| text.to_owned()).collect(),
         };
         let lane = AnnotationLane {
+            decoder: "uart-1".to_owned(),
             title: "RX <1>".to_owned(),
             annotations: vec![
                 annotation(10.0, 30.0, &["Start bit", "S"]),

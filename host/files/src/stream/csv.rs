@@ -4,8 +4,8 @@ use std::io::Write as _;
 
 use super::row::{Row, RowWriter, StreamHeader, Writer};
 use crate::WriteError;
-use crate::csv_write::{LOST, TIME};
 use crate::number::push_number;
+use crate::writers::csv::{LOST, TIME};
 use scopething::atomic::AtomicFile;
 
 struct CsvRows {

@@ -16,8 +16,8 @@ use zip::{CompressionMethod, ZipWriter};
 
 use super::row::{Row, RowWriter, StreamHeader, Writer};
 use crate::WriteError;
-use crate::csv_write::{LOST, TIME};
-use crate::npz::{header as array_header, utf32};
+use crate::writers::csv::{LOST, TIME};
+use crate::writers::npz::{header as array_header, utf32};
 use scopething::atomic::AtomicFile;
 use scopething::atomic::directory_of;
 

@@ -18,8 +18,8 @@ use parquet::schema::types::{ColumnDescPtr, ColumnPath, PrimitiveTypeBuilder, Ty
 use super::pages::ColumnChunk;
 use super::row::{Column, Row, RowWriter, StreamHeader, Writer};
 use crate::WriteError;
-use crate::csv_write::{LOST, TIME};
 use crate::rows::MAX_BUFFERED_ROWS;
+use crate::writers::csv::{LOST, TIME};
 use scopething::atomic::AtomicFile;
 
 /// Bytes of a page. The encoder keeps a page, and of columns with a dictionary all pages of a group: large buffers that come
@@ -64,7 +64,7 @@ pub(super) fn writer(file: AtomicFile, header: &StreamHeader) -> Writer {
     let names: Vec<String> =
         header.columns.iter().filter(|column| column.is_analog()).map(Column::name).collect();
     let properties = names.iter().fold(
-        crate::parquet::properties(names.iter().map(String::as_str)),
+        crate::writers::parquet::properties(names.iter().map(String::as_str)),
         // Means of many samples hardly repeat.
         |properties, name| properties.set_column_dictionary_enabled(ColumnPath::from(name.as_str()), false),
     );

@@ -8,7 +8,7 @@ use zip::{CompressionMethod, ZipWriter};
 
 use super::row::{Filler, Part, Row, RowWriter, StreamHeader, Writer};
 use crate::rows::MAX_BUFFERED_ROWS;
-use crate::sr_write::{LOGIC, LOGIC_PROBES};
+use crate::writers::sr::{LOGIC, LOGIC_PROBES};
 use crate::{Format, WriteError};
 use scopething::atomic::AtomicFile;
 use scopething_waveform::waveform::Channel;

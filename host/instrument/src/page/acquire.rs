@@ -12,14 +12,15 @@ use tokio::sync::watch;
 
 use super::history::History;
 use super::panel::{self, Controls, Run};
+use super::roll::{self, RollEnd, Rolls};
 use super::session::Role;
 use crate::capture::Capture;
 use crate::handle::{Handle, NoCapture, TriggerTimeout};
 use crate::settings::{Settings, advice};
 
 /// The least time from the start of a capture to that of the next, so that a device that takes no time leaves some to
-/// those that look.
-const MIN_INTERVAL: Duration = Duration::from_millis(10);
+/// those that look: twice as often as a client is sent traces.
+const MIN_INTERVAL: Duration = Duration::from_millis(4);
 /// How long nothing is tried after a capture that the device refused, unless settings change.
 const REFUSED_BACKOFF: Duration = Duration::from_secs(1);
 
@@ -38,6 +39,8 @@ pub enum Ended {
     Auto,
     /// Somebody wanted it at once.
     Forced,
+    /// Nothing did: it is what came by then of a time base that rolls.
+    Roll,
 }
 
 /// What is known of a trace beside its samples.
@@ -68,6 +71,9 @@ pub struct About {
     pub warnings: Vec<String>,
     /// The settings, in one line.
     pub settings: String,
+    /// The roll that it is a part of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub roll: Option<u64>,
 }
 
 #[cfg(test)]
@@ -86,6 +92,7 @@ impl About {
             mode: None,
             warnings: Vec::new(),
             settings: String::new(),
+            roll: None,
         }
     }
 }
@@ -107,6 +114,8 @@ pub struct Acquired {
 pub enum Status {
     /// Nothing runs.
     Stopped,
+    /// Samples are shown as they come.
+    Rolling,
     /// For a trigger, or the end of the trace.
     Waiting {
         /// What ends it.
@@ -140,6 +149,11 @@ pub struct Shared {
     pub(crate) controls: watch::Sender<Controls>,
     pub(crate) latest: watch::Sender<Option<Arc<Acquired>>>,
     pub(crate) status: watch::Sender<Status>,
+    pub(crate) rolls: Rolls,
+    /// Counts what has come of the present roll.
+    pub(crate) rolled: Arc<watch::Sender<u64>>,
+    /// Why the settings with so many changes do not roll.
+    pub(crate) not_rolling: watch::Sender<Option<(u64, String)>>,
     /// How many look.
     pub(crate) clients: watch::Sender<usize>,
     history: Mutex<History<Acquired>>,
@@ -170,6 +184,9 @@ impl Shared {
             controls: watch::Sender::new(Controls::default()),
             latest: watch::Sender::new(None),
             status: watch::Sender::new(Status::Stopped),
+            rolls: Rolls::default(),
+            rolled: Arc::new(watch::Sender::new(0)),
+            not_rolling: watch::Sender::new(None),
             clients: watch::Sender::new(0),
             history: Mutex::default(),
         })
@@ -245,6 +262,18 @@ impl Shared {
         if arrived { latest.borrow().clone() } else { None }
     }
 
+    /// How often anything was set.
+    pub(crate) fn changes(&self) -> u64 {
+        self.handle.state.borrow().changes + self.controls.borrow().changes
+    }
+
+    /// Whether what is set rolls, or would if it ran.
+    pub(crate) fn is_rolling(&self) -> bool {
+        let changes = self.changes();
+        let is_able = self.not_rolling.borrow().as_ref().is_none_or(|(at, _)| *at != changes);
+        is_able && roll::is_rolling(&self.handle.state.borrow().settings, &self.controls.borrow())
+    }
+
     /// What is to be shown: that the device is gone before all else.
     pub(crate) fn shown_status(&self) -> Status {
         let status = self.status.borrow().clone();
@@ -271,6 +300,7 @@ pub async fn acquire(shared: Arc<Shared>) -> Infallible {
     let mut lost = shared.handle.lost.subscribe();
     let mut before = None;
     let mut seq = 0;
+    let mut rolls = 0;
     let mut forced = controls.borrow().forced;
     loop {
         let now = controls.borrow().clone();
@@ -292,12 +322,26 @@ pub async fn acquire(shared: Arc<Shared>) -> Infallible {
         // The senders are in `shared`, so that neither of these fails.
         let _ = clients.wait_for(|clients| *clients > 0).await;
         let _ = controls.wait_for(|controls| controls.run != Run::Stop).await;
+        if lost.has_changed().unwrap_or(false) {
+            // Another device may be able to.
+            shared.not_rolling.send_replace(None);
+        }
         let _ = lost.wait_for(Option::is_none).await;
+        if shared.is_rolling() {
+            before = None;
+            rolls += 1;
+            roll_once(&shared, rolls, &mut seq).await;
+            forced = controls.borrow().forced;
+            continue;
+        }
         let started = Instant::now();
         match next(&shared, &mut before, &mut forced, seq + 1).await {
             Next::Acquired(acquired) => {
                 seq += 1;
-                publish(&shared, acquired);
+                let is_single = shared.controls.borrow().run != Run::Continuous;
+                let listing = if is_single { Listing::Listed } else { Listing::NowAndThen };
+                publish(&shared, acquired, listing);
+                end_single(&shared);
             }
             // Somebody has stopped, or nobody looks any longer.
             Next::Withdrawn => continue,
@@ -315,16 +359,40 @@ pub async fn acquire(shared: Arc<Shared>) -> Infallible {
     }
 }
 
-fn publish(shared: &Shared, acquired: Acquired) {
-    let acquired = Arc::new(acquired);
-    let run = shared.controls.borrow().run;
-    shared.history().add(acquired.about.seq, Arc::clone(&acquired), run != Run::Continuous, Instant::now());
-    shared.latest.send_replace(Some(acquired));
+/// Rolls until something else is to be done.
+async fn roll_once(shared: &Arc<Shared>, id: u64, seq: &mut u64) {
+    let changes = shared.changes();
+    if let RollEnd::Unable(reason) = roll::roll(shared, id, seq).await {
+        shared.not_rolling.send_replace(Some((changes, reason)));
+        // What is done is another thing than was shown.
+        shared.controls.send_modify(|_| {});
+    }
+}
+
+/// One more trace was wanted, and is there.
+pub(crate) fn end_single(shared: &Shared) {
     shared.set_controls(|controls| {
         if controls.run == Run::Single {
             controls.run = Run::Stop;
         }
     });
+}
+
+/// What becomes of a trace beside being shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Listing {
+    /// It is in the list of the last ones.
+    Listed,
+    /// It is where none was for some time.
+    NowAndThen,
+    /// It is only where somebody asks for the list at this moment.
+    Unlisted,
+}
+
+pub(crate) fn publish(shared: &Shared, acquired: Acquired, listing: Listing) {
+    let acquired = Arc::new(acquired);
+    shared.history().add(acquired.about.seq, Arc::clone(&acquired), listing, Instant::now());
+    shared.latest.send_replace(Some(acquired));
 }
 
 enum Next {
@@ -337,7 +405,8 @@ enum Next {
 async fn next(shared: &Shared, before: &mut Option<Before>, forced: &mut u64, seq: u64) -> Next {
     let mut controls = shared.controls.subscribe();
     let mut clients = shared.clients.subscribe();
-    let run = controls.borrow_and_update().run;
+    let set = controls.borrow_and_update().clone();
+    let run = set.run;
     let timeout = if run == Run::Single { TriggerTimeout::Never } else { TriggerTimeout::OfMode };
     let Ok(mut pending) = shared.handle.capture(timeout).await else {
         return Next::Refused(NoCapture.to_string());
@@ -350,8 +419,10 @@ async fn next(shared: &Shared, before: &mut Option<Before>, forced: &mut u64, se
         let hint = hints.borrow_and_update().map(|hint| advice(&hint.at_tip(factor)));
         shared.status.send_replace(Status::Waiting { until: awaited(&settings, factor, run), hint });
         let stopped = async {
-            let changed = |now: &Controls| now.run != run || now.forced != *forced;
-            controls.wait_for(changed).await.is_ok_and(|now| now.run != run)
+            // What is set now may roll instead.
+            let rolls = |now: &Controls| now.changes != set.changes && roll::is_rolling(&settings, now);
+            let changed = |now: &Controls| now.run != run || now.forced != *forced || rolls(now);
+            controls.wait_for(changed).await.is_ok_and(|now| now.run != run || now.forced == *forced)
         };
         let left = async { drop(clients.wait_for(|clients| *clients == 0).await) };
         let stopped = tokio::select! {
@@ -359,7 +430,12 @@ async fn next(shared: &Shared, before: &mut Option<Before>, forced: &mut u64, se
             stopped = stopped => stopped,
             () = left => true,
             // What is waited for is another thing.
-            _ = state.changed() => continue,
+            _ = state.changed() => {
+                if shared.is_rolling() {
+                    return Next::Withdrawn;
+                }
+                continue;
+            }
             _ = hints.changed() => continue,
         };
         drop(pending);
@@ -437,6 +513,7 @@ fn described(
         mode: details.mode.clone(),
         warnings: details.warnings.clone(),
         settings: capture.settings.to_string(),
+        roll: None,
     };
     Acquired { about, attenuation: shared.controls.borrow().attenuation, capture }
 }

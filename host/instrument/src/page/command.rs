@@ -3,16 +3,18 @@
 use std::sync::Arc;
 
 use scopething::generate::{ClockSpec, GeneratorRequest, SpecError, WaveSpec, parse_levels};
-use scopething_core::plan::PlayMode;
+use scopething_core::calibration::{CalibrationError, CalibrationRequest};
+use scopething_core::plan::{ChannelSet, PlayMode};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::acquire::Shared;
 use super::autoset;
 use super::history::{MAX_PINNED, NotPinned};
-use super::panel::{self, Patch, Run};
+use super::panel::{self, Controls, Patch, Run};
+use super::roll;
 use super::session::Role;
-use crate::handle::GeneratorChange;
+use crate::handle::{GeneratorChange, SharedState};
 
 /// The version of the interface, in its addresses as well.
 const VERSION: u32 = 1;
@@ -50,6 +52,17 @@ pub enum Command {
         /// Levels of lines.
         hold: Option<String>,
     },
+    /// Find the parameters of the probes by the device's own clock on L5, which they must be connected to.
+    Calibrate {
+        /// The channels whose probes are; none are both.
+        #[serde(default)]
+        channels: Vec<String>,
+        /// Converter settings a side of the grid.
+        grid: Option<u16>,
+    },
+    /// Give up the calibration that is being done.
+    #[serde(rename = "cancel-calibration")]
+    CancelCalibration {},
     /// Keep a trace of the history by a name; null gives it up.
     Pin {
         /// The number of the trace.
@@ -88,6 +101,11 @@ impl Command {
                 let change = generation(wave.as_deref(), clock.as_deref(), hold.as_deref())?;
                 shared.handle.change_generator(change).await?;
             }
+            Self::Calibrate { channels, grid } => {
+                let request = calibration(shared, &channels, grid)?;
+                shared.handle.calibrate(request).await?;
+            }
+            Self::CancelCalibration {} => shared.handle.cancel_calibration(),
             Self::Pin { seq, name } => pin(shared, seq, name)?,
             Self::Drop { seq } => drop_trace(shared, seq)?,
         }
@@ -101,6 +119,25 @@ fn set(shared: &Shared, by: &str, patch: &Patch) -> Result<(), String> {
         shared.handle.set(by, |settings| result = patch.apply(settings, controls));
     });
     result
+}
+
+/// What is to be calibrated. What cannot be is refused before the device is asked.
+fn calibration(shared: &Shared, names: &[String], grid: Option<u16>) -> Result<CalibrationRequest, String> {
+    let new = CalibrationRequest::new(shared.handle.state().probe);
+    let mut channels = ChannelSet::EMPTY;
+    for name in names {
+        let named = name.parse::<ChannelSet>().map_err(|error| format!("the channel {name:?}: {error}"))?;
+        channels = channels.union(named);
+    }
+    if channels.logic() != 0 {
+        return Err(CalibrationError::NoChannel.to_string());
+    }
+    let channels = if channels.is_empty() { new.channels } else { channels };
+    let grid = grid.unwrap_or(new.grid);
+    if !(CalibrationRequest::MIN_GRID..=CalibrationRequest::MAX_GRID).contains(&grid) {
+        return Err(CalibrationError::Grid(grid).to_string());
+    }
+    Ok(CalibrationRequest { channels, grid, ..new })
 }
 
 /// What the generator is to do. What cannot be planned is refused before the device is asked.
@@ -161,15 +198,33 @@ pub fn traces_json(shared: &Shared) -> Value {
     Value::Array(traces.collect())
 }
 
+/// What becomes of the settings.
+fn actual(shared: &Shared, state: &SharedState, controls: &Controls) -> Value {
+    if shared.is_rolling()
+        && let Ok(plan) =
+            shared.handle.plan_stream(&roll::request(&state.settings, shared.handle.bytes_per_second))
+    {
+        return panel::stream_json(&plan, &state.settings);
+    }
+    let mut actual = match shared.handle.plan() {
+        Ok(plan) => panel::plan_json(&plan, &state.settings, controls),
+        Err(error) => return json!({"error": error.to_string()}),
+    };
+    let notices = actual.get_mut("notices").and_then(Value::as_array_mut);
+    if let (Some(notices), Some((at, reason))) = (notices, &*shared.not_rolling.borrow())
+        && *at == state.changes + controls.changes
+    {
+        notices.push(format!("it does not roll: {reason}").into());
+    }
+    actual
+}
+
 /// Everything that the knobs and lamps show.
 #[must_use]
 pub fn state_json(shared: &Shared, role: Role) -> Value {
     let state = shared.handle.state();
     let controls = shared.controls.borrow().clone();
-    let actual = match shared.handle.plan() {
-        Ok(plan) => panel::plan_json(&plan, &state.settings, &controls),
-        Err(error) => json!({"error": error.to_string()}),
-    };
+    let actual = actual(shared, &state, &controls);
     json!({
         "type": "state",
         "version": VERSION,
@@ -179,6 +234,7 @@ pub fn state_json(shared: &Shared, role: Role) -> Value {
         "settings": panel::settings_json(&state.settings, &controls),
         "actual": actual,
         "limits": panel::limits_json(),
+        "calibration": shared.handle.calibration(),
         "generator": {"waveform": state.driven.waveform, "lines": state.driven.lines, "text": state.generator},
         "device": {
             "serial": shared.handle.serial, "program": env!("CARGO_PKG_VERSION"),

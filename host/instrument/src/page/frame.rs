@@ -106,8 +106,8 @@ pub struct Block {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lines: Option<u8>,
     /// Where the data is, in bytes from the end of this object.
-    offset: usize,
-    bytes: usize,
+    pub(super) offset: usize,
+    pub(super) bytes: usize,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -197,11 +197,15 @@ pub fn encode(acquired: &Acquired, view: &View) -> Vec<u8> {
     }
     blocks.extend(logic(capture, view, &mut data));
     let header = Header { about: acquired.about.clone(), from: view.from, to: view.to, channels: blocks };
-    // It has neither maps with other keys than texts nor anything else that JSON lacks.
-    let mut json = serde_json::to_vec(&header).unwrap_or_default();
+    framed(*MAGIC, &header, &data)
+}
+
+/// A header, which has neither maps with other keys than texts nor anything else that JSON lacks, and its data.
+pub(super) fn framed(magic: [u8; 4], header: &impl Serialize, data: &[u8]) -> Vec<u8> {
+    let mut json = serde_json::to_vec(header).unwrap_or_default();
     json.resize(json.len().next_multiple_of(4), b' ');
     let length = u32::try_from(json.len()).unwrap_or(u32::MAX);
-    [MAGIC.as_slice(), &length.to_le_bytes(), &json, &data].concat()
+    [magic.as_slice(), &length.to_le_bytes(), &json, data].concat()
 }
 
 fn analog(

@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use scopething::timer::Instant;
 
+use super::acquire::Listing;
+
 /// Traces that are listed, beside those that were pinned.
 pub(crate) const MAX_LISTED: usize = 32;
 /// Traces that can be pinned.
@@ -49,12 +51,13 @@ impl<T> Default for History<T> {
 
 impl<T> History<T> {
     /// Adds the last trace. One that was asked for by itself is listed in any case.
-    pub(crate) fn add(&mut self, seq: u64, trace: Arc<T>, is_single: bool, now: Instant) {
+    pub(crate) fn add(&mut self, seq: u64, trace: Arc<T>, listing: Listing, now: Instant) {
         self.recent.push_back((seq, trace));
         if self.recent.len() > MAX_RECENT {
             self.recent.pop_front();
         }
-        if is_single || self.listed_at.is_none_or(|last| now - last >= LISTED_INTERVAL) {
+        let is_due = || self.listed_at.is_none_or(|last| now - last >= LISTED_INTERVAL);
+        if listing == Listing::Listed || listing == Listing::NowAndThen && is_due() {
             self.listed_at = Some(now);
             self.list_one(seq);
         }
@@ -126,7 +129,12 @@ mod tests {
         let mut history = History::default();
         let started = Instant::now();
         for seq in 1..=count {
-            history.add(seq, Arc::new(seq), false, started + INTERVAL * u32::try_from(seq).unwrap());
+            history.add(
+                seq,
+                Arc::new(seq),
+                Listing::NowAndThen,
+                started + INTERVAL * u32::try_from(seq).unwrap(),
+            );
         }
         history
     }
@@ -146,7 +154,7 @@ mod tests {
         let mut history = history(160);
         let listed = numbers(&mut history);
         for seq in 161..=260 {
-            history.add(seq, Arc::new(seq), false, Instant::now());
+            history.add(seq, Arc::new(seq), Listing::NowAndThen, Instant::now());
         }
         for seq in listed {
             assert_eq!(history.find(seq).as_deref(), Some(&seq));
@@ -171,7 +179,7 @@ mod tests {
         let mut history = history(1);
         assert_eq!(history.pin(1, Some("first".to_owned())), Ok(()));
         for seq in 2..=40 {
-            history.add(seq, Arc::new(seq), true, Instant::now());
+            history.add(seq, Arc::new(seq), Listing::Listed, Instant::now());
         }
         assert_eq!(numbers(&mut history), (9..=40).rev().chain([1]).collect::<Vec<_>>());
         assert_eq!(history.pin(1, None), Ok(()));

@@ -10,10 +10,12 @@ mod command;
 mod frame;
 mod history;
 mod panel;
+mod roll;
 mod session;
 
 pub use self::acquire::{About, Acquired, Ended, Shared, Status, acquire};
 pub use self::command::{Command, MAX_CLIENTS, state_json, traces_json};
 pub use self::frame::{Block, Frame, FrameChannel, Kind, Layout, NotAFrame, View, decode, encode};
 pub use self::panel::{Patch, Run};
+pub use self::roll::Rolling;
 pub use self::session::{Channel, FromClient, Gone, Role, ToClient, serve};

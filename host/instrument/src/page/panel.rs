@@ -5,12 +5,13 @@
 use scopething::request::number;
 use scopething_core::device::BS05;
 use scopething_core::plan::{
-    AnalogChannel, CapturePlan, ChannelSet, Notice, Resolution, SampleRange, TriggerMode, TriggerSource,
-    TriggerType,
+    AnalogChannel, CapturePlan, ChannelSet, Notice, Resolution, SampleRange, StreamPlan, TriggerMode,
+    TriggerSource, TriggerType,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use super::roll::{MIN_SECONDS as MIN_SECONDS_ROLLING, Rolling};
 use crate::settings::{MAX_SAMPLES, Settings, VERTICAL_DIVISIONS};
 
 /// Divisions of the screen from left to right.
@@ -50,6 +51,8 @@ pub(crate) struct Controls {
     pub(crate) hold_off_s: f64,
     /// How many samples over the screen were asked for; none: as many as fit.
     pub(crate) samples: Option<u32>,
+    /// Whether slow time bases roll.
+    pub(crate) rolling: Rolling,
     /// How often the present capture was to end at once.
     pub(crate) forced: u64,
     /// Counts what was set here.
@@ -63,6 +66,7 @@ impl Default for Controls {
             attenuation: [1.0; 2],
             hold_off_s: 0.0,
             samples: None,
+            rolling: Rolling::Auto,
             forced: 0,
             changes: 0,
         }
@@ -82,6 +86,8 @@ pub struct Patch {
     position: Option<f64>,
     #[serde(deserialize_with = "number::samples")]
     samples: Option<u32>,
+    /// Whether slow time bases roll.
+    roll: Option<Rolling>,
     trigger: TriggerPatch,
     bits: Option<Value>,
 }
@@ -164,6 +170,7 @@ impl Patch {
                 samples => Some(within("a number of samples", f64::from(samples), 16.0, most, "")? as u32),
             };
         }
+        new_controls.rolling = self.roll.unwrap_or(new_controls.rolling);
         set_samples(&mut new, &new_controls);
         (*settings, *controls) = (new, new_controls);
         Ok(())
@@ -342,6 +349,7 @@ pub(crate) fn settings_json(settings: &Settings, controls: &Controls) -> Value {
         "time_per_div": neat(settings.span_s / HORIZONTAL_DIVISIONS),
         "position": settings.position,
         "samples": controls.samples.unwrap_or(0),
+        "roll": controls.rolling,
         "trigger": {
             "source": settings.trigger.to_string(),
             "type": name_of(settings.trigger_type),
@@ -388,6 +396,28 @@ pub(crate) fn plan_json(plan: &CapturePlan, settings: &Settings, controls: &Cont
     })
 }
 
+/// What becomes of it where it rolls.
+pub(crate) fn stream_json(plan: &StreamPlan, settings: &Settings) -> Value {
+    let range = match plan.range {
+        SampleRange::Volts { low, high, .. } if plan.channels.analog() != 0 => json!([low, high]),
+        _ => Value::Null,
+    };
+    // The rate is what fits the screen, and nobody asked for another.
+    let matters = |notice: &&Notice| notice.matters_to_user() && !matches!(notice, Notice::OtherRate { .. });
+    json!({
+        "mode": "stream",
+        "bits": 8,
+        "sample_rate": plan.frame_rate_hz(),
+        "samples": (settings.span_s * plan.frame_rate_hz()).round(),
+        "duration": settings.span_s,
+        "position": 1.0,
+        "input_range": range,
+        "level": Value::Null,
+        "channels": plan.channels.iter().map(|channel| channel.to_string()).collect::<Vec<_>>(),
+        "notices": plan.notices.iter().filter(matters).map(ToString::to_string).collect::<Vec<_>>(),
+    })
+}
+
 /// What the knobs can be set to.
 pub(crate) fn limits_json() -> Value {
     json!({
@@ -396,6 +426,7 @@ pub(crate) fn limits_json() -> Value {
         "vertical_divisions": VERTICAL_DIVISIONS,
         "horizontal_divisions": HORIZONTAL_DIVISIONS,
         "samples": [16, MAX_SAMPLES],
+        "roll": MIN_SECONDS_ROLLING,
         "hold_off": [0.0, MAX_HOLD_OFF_S],
         "probe": [ATTENUATIONS.start(), ATTENUATIONS.end()],
         "trigger_types": TriggerType::ALL.map(|(_, name)| name),

@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use super::acquire::{Acquired, CountedClient, Shared, Status};
 use super::command::{Command, state_json};
 use super::frame::{View, encode};
+use super::roll::Seen;
 use crate::offload::offload;
 
 /// Frames that are under way to a client that acknowledges those it has drawn.
@@ -96,6 +97,8 @@ struct ViewWish {
     paced: bool,
     /// Whether it wants measurements.
     measure: bool,
+    /// Whether it takes slow traces as pieces.
+    roll: bool,
 }
 
 /// The state of one client.
@@ -108,6 +111,8 @@ struct Client<C> {
     interval: Option<Duration>,
     paced: bool,
     measure: bool,
+    /// Up to where it has seen which roll; none: it does not want pieces.
+    seen: Option<Seen>,
     /// Frames that were sent, and the number of them that were drawn.
     sent: u64,
     drawn: u64,
@@ -132,6 +137,7 @@ pub async fn serve(channel: impl Channel, shared: Arc<Shared>, role: Role, name:
         interval: Some(Duration::from_secs_f64(1.0 / 60.0)),
         paced: false,
         measure: false,
+        seen: None,
         sent: 0,
         drawn: 0,
         seq: 0,
@@ -151,6 +157,8 @@ impl<C: Channel> Client<C> {
         let mut latest = self.shared.latest.subscribe();
         let mut clients = self.shared.clients.subscribe();
         let mut lost = self.shared.handle.lost.subscribe();
+        let mut rolled = self.shared.rolled.subscribe();
+        let mut calibration = self.shared.handle.calibration.subscribe();
         self.send_state().await?;
         self.send_status().await?;
         latest.mark_changed();
@@ -159,8 +167,11 @@ impl<C: Channel> Client<C> {
             let due = self.next_frame;
             let fresh = async {
                 timer::sleep_until(due).await;
-                // The sender is in `shared`, so that it does not fail.
-                let _ = latest.changed().await;
+                // The senders are in `shared`, so that neither of these fails.
+                tokio::select! {
+                    _ = latest.changed() => {}
+                    _ = rolled.changed() => {}
+                }
             };
             tokio::select! {
                 biased;
@@ -176,6 +187,7 @@ impl<C: Channel> Client<C> {
                 _ = state.changed() => self.send_state().await?,
                 _ = controls.changed() => self.send_state().await?,
                 _ = clients.changed() => self.send_state().await?,
+                _ = calibration.changed() => self.send_state().await?,
                 _ = status.changed() => self.send_status().await?,
                 _ = lost.changed() => {
                     self.send_status().await?;
@@ -183,7 +195,9 @@ impl<C: Channel> Client<C> {
                 }
                 () = fresh, if may_send => {
                     let acquired = latest.borrow_and_update().clone();
-                    if let Some(acquired) = acquired {
+                    if self.seen.is_some() && self.shared.rolls.is_rolling() {
+                        self.send_piece(acquired.as_ref()).await?;
+                    } else if let Some(acquired) = acquired {
                         self.send_frame(&acquired).await?;
                     }
                 }
@@ -218,7 +232,33 @@ impl<C: Channel> Client<C> {
         let now = Instant::now();
         self.next_frame = now + self.interval.unwrap_or_default();
         self.channel.send(ToClient::Frame(encode(acquired, &self.view))).await?;
-        if self.measure && new && now >= self.next_measurement {
+        if new {
+            self.send_measurements(acquired, now).await?;
+        }
+        Ok(())
+    }
+
+    /// Sends what it has not seen of the present roll, and measurements of what there is of it.
+    async fn send_piece(&mut self, acquired: Option<&Arc<Acquired>>) -> Result<(), Gone> {
+        let Some(piece) = self.seen.as_mut().and_then(|seen| self.shared.rolls.piece(seen)) else {
+            return Ok(());
+        };
+        self.sent += 1;
+        let now = Instant::now();
+        self.next_frame = now + self.interval.unwrap_or_default();
+        self.channel.send(ToClient::Frame(piece)).await?;
+        if let Some(acquired) = acquired.filter(|acquired| acquired.about.roll.is_some()) {
+            let new = acquired.about.seq != self.seq;
+            self.seq = acquired.about.seq;
+            if new {
+                self.send_measurements(acquired, now).await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn send_measurements(&mut self, acquired: &Arc<Acquired>, now: Instant) -> Result<(), Gone> {
+        if self.measure && now >= self.next_measurement {
             self.next_measurement = now + MEASURE_INTERVAL;
             let measured = measurements(acquired).await;
             self.send_json(&measured).await?;
@@ -271,6 +311,7 @@ impl<C: Channel> Client<C> {
         self.paced = wish.paced;
         self.drawn = self.drawn.max(if wish.paced { self.sent.saturating_sub(1) } else { 0 });
         self.measure = wish.measure;
+        self.seen = wish.roll.then(|| self.seen.unwrap_or_default());
     }
 
     async fn refuse(&mut self, id: &Value, reason: &str) -> Result<(), Gone> {

@@ -233,29 +233,32 @@ def capture_request(channels: Channels, arguments: CaptureArguments) -> _core.Re
     return _core.Request(request)
 
 
-class LastRequest:
-    """The last request, for scripts that capture the same again and again: reading its arguments takes longer than the rest of
-    what Python does for a capture."""
+class LastCapture:
+    """The arguments of the last capture as they were read, for scripts that capture the same again and again: reading them takes
+    longer than the rest of what Python does for a capture."""
 
-    _PLAIN = (str, int, float, bool, type(None))
+    _PLAIN = {str, int, float, bool, type(None)}
 
     def __init__(self) -> None:
-        self._last: Optional[Tuple[Tuple[Any, ...], _core.Request]] = None
+        self._given: Optional[Tuple[Any, ...]] = None
+        self._read: Tuple[_core.Request, str, Optional[str], bool]
 
-    def of(self, channels: Channels, arguments: CaptureArguments) -> _core.Request:
-        """The last request if these are its arguments, or a new one. Only what cannot change is compared, by identity: 1 is no
-        True."""
-        given: Tuple[Any, ...]
-        if isinstance(channels, str):
-            given = (True, channels, *arguments.values())
-        else:
+    def of(self, channels: Channels, given: Tuple[Any, ...]) -> Tuple[_core.Request, str, Optional[str], bool]:
+        """What `_core.Connection.capture` takes: as it was read last if the arguments are the same. Only what cannot change is
+        compared, by identity: 1 is no True.
+
+        Args:
+            given: the `CaptureArguments` in their order, then probes, attenuation and verify.
+        """
+        if self._given is not None and _core.are_same(self._given, channels, given):
+            return self._read
+        if not isinstance(channels, str):
             # A list may change.
             channels = listed(channels)
-            given = (False, *channels, *arguments.values())
-        last = self._last
-        if last is not None and len(last[0]) == len(given) and all(map(operator.is_, last[0], given)):
-            return last[1]
-        request = capture_request(channels, arguments)
-        if all(type(value) in self._PLAIN for value in given):
-            self._last = given, request
-        return request
+        *arguments, probes, attenuation, verify = given
+        request = capture_request(channels, cast("CaptureArguments", dict(zip(CaptureArguments.__annotations__, arguments))))
+        self._read = request, name_of(probes, "probes"), attenuation_text(attenuation), flag(verify, "verify")
+        names = (channels,) if isinstance(channels, str) else channels
+        is_plain = all(type(value) in self._PLAIN for value in (*names, *given))
+        self._given = (channels, *given) if is_plain else None
+        return self._read

@@ -11,7 +11,7 @@ from ._arguments import (
     Attenuation,
     CaptureArguments,
     Channels,
-    LastRequest,
+    LastCapture,
     Path,
     Quantity,
     Trigger,
@@ -51,7 +51,7 @@ class Scope(Generators):
 
     def __init__(self, connection: _core.Connection) -> None:
         self._connection = connection
-        self._last_request = LastRequest()
+        self._last_capture = LastCapture()
         opened.add(self)
 
     @property
@@ -165,26 +165,27 @@ class Scope(Generators):
         >>> len(a.samples), a.cause, a.trigger_timestamp
         (400, 'trigger', 0.001)
         """
-        arguments: CaptureArguments = {
-            "trigger": trigger,
-            "trigger_level": trigger_level,
-            "trigger_type": trigger_type,
-            "hair_trigger": hair_trigger,
-            "trigger_position": trigger_position,
-            "trigger_mode": trigger_mode,
-            "period": period,
-            "nsamples": nsamples,
-            "timeout": timeout,
-            "delay": delay,
-            "low": low,
-            "high": high,
-            "raw": raw,
-            "bits": bits,
-        }
-        request = self._last_request.of(channels, arguments)
-        recording = self._connection.capture(
-            request, name_of(probes, "probes"), attenuation_text(attenuation), flag(verify, "verify")
+        # In the order in which they are read.
+        given = (
+            trigger,
+            trigger_level,
+            trigger_type,
+            hair_trigger,
+            trigger_position,
+            trigger_mode,
+            period,
+            nsamples,
+            timeout,
+            delay,
+            low,
+            high,
+            raw,
+            bits,
+            probes,
+            attenuation,
+            verify,
         )
+        recording = self._connection.capture(*self._last_capture.of(channels, given))
         if recording is None:
             raise Cancelled("the capture was cancelled before its first sample: capture again")
         return Traces(recording)

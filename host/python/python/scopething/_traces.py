@@ -3,8 +3,22 @@
 from __future__ import annotations
 
 import os
-from functools import cached_property
-from typing import TYPE_CHECKING, Any, Dict, Iterator, List, Mapping, Optional, Sequence, Tuple, Union, cast
+from typing import (
+    TYPE_CHECKING,
+    Any,
+    Dict,
+    ItemsView,
+    Iterator,
+    KeysView,
+    List,
+    Mapping,
+    Optional,
+    Sequence,
+    Tuple,
+    Union,
+    ValuesView,
+    cast,
+)
 
 import numpy as np
 import numpy.typing as npt
@@ -12,6 +26,7 @@ import numpy.typing as npt
 from . import _core
 from ._arguments import Path, Quantity, flag, name_of, number, quantity_text, whole
 from ._errors import Usage
+from ._lazy import cached_property
 from ._plan import Plan
 
 if TYPE_CHECKING:
@@ -20,17 +35,6 @@ if TYPE_CHECKING:
     import xarray
 
 Samples = Union["npt.NDArray[np.float32]", "npt.NDArray[np.uint8]"]
-
-
-class _Facts:
-    """A recording, and what is known of it."""
-
-    def __init__(self, recording: _core.Recording) -> None:
-        self.recording = recording
-
-    @cached_property
-    def details(self) -> Dict[str, Any]:
-        return self.recording.details()
 
 
 class Series:
@@ -49,8 +53,8 @@ class Series:
 
     # Most scripts look at the samples of a trace and at little else: all that costs something is made when it is asked for.
 
-    def __init__(self, facts: _Facts, index: int, row: Tuple[str, Optional[str], float, float, float, str]) -> None:
-        self._facts = facts
+    def __init__(self, recording: _core.Recording, index: int, row: Tuple[str, Optional[str], float, float, float, str]) -> None:
+        self._recording = recording
         self._index = index
         self.channel, self.label, _, self.sample_period, self.sample_rate, self.unit = row
 
@@ -60,7 +64,7 @@ class Series:
 
         Nobody can write to it; ``samples.copy()`` gives an array of one's own.
         """
-        return self._facts.recording.samples(self._index)
+        return self._recording.samples(self._index)
 
     @cached_property
     def timestamps(self) -> npt.NDArray[np.float64]:
@@ -68,7 +72,7 @@ class Series:
 
         The B channel of a pair is sampled half a ``sample_period`` after A.
         """
-        return self._facts.recording.timestamps(self._index)
+        return self._recording.timestamps(self._index)
 
     @cached_property
     def clipped(self) -> Optional[bool]:
@@ -76,11 +80,11 @@ class Series:
 
         None of logic lines, and where the range is not known, as in files that do not state it.
         """
-        return self._facts.recording.clipped(self._index)
+        return self._recording.clipped(self._index)
 
     @property
     def _details(self) -> Dict[str, Any]:
-        return self._facts.details
+        return self._recording.details
 
     @property
     def capture_start(self) -> Optional[float]:
@@ -186,7 +190,7 @@ class Series:
 
 
 _FIELDS = {
-    "_facts", "_index", "channel", "label", "sample_period", "sample_rate", "unit", "samples", "timestamps", "clipped",
+    "_recording", "_index", "channel", "label", "sample_period", "sample_rate", "unit", "samples", "timestamps", "clipped",
 }  # fmt: skip
 
 
@@ -251,15 +255,14 @@ class Traces(Mapping[str, Series]):
 
     def __init__(self, recording: _core.Recording) -> None:
         self._recording = recording
-        self._facts = _Facts(recording)
 
     @property
     def _details(self) -> Dict[str, Any]:
-        return self._facts.details
+        return self._recording.details
 
     @cached_property
     def _series(self) -> Dict[str, Series]:
-        return {row[0]: Series(self._facts, index, row) for index, row in enumerate(self._recording.channels())}
+        return {row[0]: Series(self._recording, index, row) for index, row in enumerate(self._recording.channels())}
 
     @classmethod
     def from_arrays(
@@ -328,6 +331,20 @@ class Traces(Mapping[str, Series]):
 
     def __len__(self) -> int:
         return len(self._series)
+
+    # As a mapping has them, but without a detour by way of each key.
+
+    def keys(self) -> KeysView[str]:
+        """The names of the channels."""
+        return self._series.keys()
+
+    def values(self) -> ValuesView[Series]:
+        """The channels."""
+        return self._series.values()
+
+    def items(self) -> ItemsView[str, Series]:
+        """Names and channels."""
+        return self._series.items()
 
     def __getattr__(self, name: str) -> Series:
         # Names of Python's own are asked for before there is a recording.

@@ -332,7 +332,7 @@ mod tests {
             product_name: None,
             serial_number: usb_serial.map(str::to_owned),
         };
-        Port { name: name.to_owned(), usb: Some(usb), obstacle: None }
+        Port { name: name.to_owned(), usb: Some(usb), bridge: None, obstacle: None }
     }
 
     fn places(

@@ -38,10 +38,11 @@ use std::path::{Path, PathBuf};
 use scopething_core::device::{AnalogParameters, Attenuation, BS05};
 use thiserror::Error;
 
-pub use self::text::{LineFault, NUMBERS, of_numbers, to_numbers};
+pub use self::text::LineFault;
 use self::text::{find, ignored, line_of, parse, with_entry};
 use crate::atomic::{AtomicError, AtomicFile};
 use crate::link::LinkUrl;
+pub use crate::probe_numbers::{NUMBERS, of_numbers, to_numbers};
 use crate::regular;
 
 /// Why a calibration was not read or written.

@@ -3,13 +3,10 @@
 use std::ops::Range;
 
 use ini_roundtrip::{Item, Parser};
-use scopething_core::device::{AnalogParameters, Attenuation};
+use scopething_core::device::AnalogParameters;
 
 use crate::link::LinkUrl;
-
-/// The names of a probe's numbers, in the order of the file.
-pub const NUMBERS: [&str; 11] =
-    ["la", "lb", "lc", "ha", "hb", "hc", "scale", "offset", "safe_low", "safe_high", "ab_offset"];
+use crate::probe_numbers::{NUMBERS, of_numbers, to_numbers};
 
 /// Why a line is passed over.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -111,23 +108,6 @@ pub(super) fn find(text: &str, section: &str, probe: &str) -> Found {
     }
 }
 
-/// The numbers of a probe's parameters, named by [`NUMBERS`]. The attenuation is not among them: the file keeps it apart, for
-/// all x1 probes of a connection.
-#[must_use]
-pub fn to_numbers(parameters: &AnalogParameters) -> [f64; NUMBERS.len()] {
-    let AnalogParameters { la, lb, lc, ha, hb, hc, scale, offset, safe_low, safe_high, ab_offset, .. } =
-        *parameters;
-    [la, lb, lc, ha, hb, hc, scale, offset, safe_low, safe_high, ab_offset]
-}
-
-/// The parameters of a probe with these numbers, without attenuation.
-#[must_use]
-pub fn of_numbers(numbers: [f64; NUMBERS.len()]) -> AnalogParameters {
-    let [la, lb, lc, ha, hb, hc, scale, offset, safe_low, safe_high, ab_offset] = numbers;
-    let attenuation = Attenuation::NONE;
-    AnalogParameters { la, lb, lc, ha, hb, hc, scale, offset, safe_low, safe_high, ab_offset, attenuation }
-}
-
 pub(super) fn parse(value: &str) -> Option<AnalogParameters> {
     let numbers: Vec<f64> = value.split_whitespace().map(str::parse).collect::<Result<_, _>>().ok()?;
     let numbers = <[f64; NUMBERS.len()]>::try_from(numbers).ok()?;
@@ -167,7 +147,7 @@ pub(super) const PROBE: AnalogParameters = AnalogParameters {
     safe_low: -5.0,
     safe_high: 8.25,
     ab_offset: 0.1,
-    attenuation: Attenuation::NONE,
+    attenuation: scopething_core::device::Attenuation::NONE,
 };
 
 #[cfg(test)]

@@ -66,7 +66,7 @@ pub use self::open::open_reading;
 #[cfg(not(target_family = "wasm"))]
 pub use self::open::{open, resolve};
 #[cfg(not(target_family = "wasm"))]
-pub use self::ports::{Port, UsbDevice, list_ports};
+pub use self::ports::{Port, PortOfBridge, UsbDevice, list_ports};
 #[cfg(target_family = "wasm")]
 pub use self::script_port::{ScriptLink, ScriptPort, thrown};
 #[cfg(not(target_family = "wasm"))]

@@ -24,6 +24,23 @@ use super::serial::SerialLink;
 /// ([section 1 of the reference](scopething_core::vm#1-the-link)). Other devices with the same bridge carry them too.
 const BITSCOPE_USB_ID: (u16, u16) = (0x0403, 0x6001);
 
+/// The USB vendor and product id of a bridge with one cable, which are for tests of anybody's, and the name that tells it apart.
+const BRIDGE_USB_ID: (u16, u16) = (0x1209, 0x0001);
+const BRIDGE_NAME: &str = "ScopeThing bridge";
+/// The first interfaces of its two ports.
+const BRIDGE_MESSAGES: u8 = 0;
+const BRIDGE_SCOPE: u8 = 2;
+
+/// Which port of a bridge with one cable it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PortOfBridge {
+    /// That of messages: [`LinkUrl::Bridge`](super::LinkUrl::Bridge).
+    Messages,
+    /// That which is the BitScope itself: [`LinkUrl::Serial`](super::LinkUrl::Serial). Opening it takes the BitScope from whoever
+    /// uses it by the other.
+    Scope,
+}
+
 /// A serial port that is there, not opened.
 #[derive(Debug)]
 pub struct Port {
@@ -31,6 +48,8 @@ pub struct Port {
     pub name: String,
     /// What the device behind it reports of itself, if it is on USB.
     pub usb: Option<UsbDevice>,
+    /// What it is of a bridge with one cable, if it is one of its two.
+    pub bridge: Option<PortOfBridge>,
     /// Why a BitScope cannot be used. Other ports are not tried.
     pub obstacle: Option<OpenError>,
 }
@@ -117,17 +136,34 @@ fn is_dial_in(name: &str) -> bool {
 }
 
 fn port(info: SerialPortInfo) -> Port {
-    let usb = match info.port_type {
-        SerialPortType::UsbPort(usb) => Some(UsbDevice {
-            vendor: usb.vid,
-            product: usb.pid,
-            manufacturer: usb.manufacturer,
-            product_name: usb.product,
-            serial_number: usb.serial_number,
-        }),
-        SerialPortType::PciPort | SerialPortType::BluetoothPort | SerialPortType::Unknown => None,
+    let (usb, interface) = match info.port_type {
+        SerialPortType::UsbPort(usb) => {
+            let device = UsbDevice {
+                vendor: usb.vid,
+                product: usb.pid,
+                manufacturer: usb.manufacturer,
+                product_name: usb.product,
+                serial_number: usb.serial_number,
+            };
+            (Some(device), usb.interface)
+        }
+        SerialPortType::PciPort | SerialPortType::BluetoothPort | SerialPortType::Unknown => (None, None),
     };
-    Port { name: info.port_name, usb, obstacle: None }
+    let bridge = usb.as_ref().and_then(|usb| bridge_port(usb, interface));
+    Port { name: info.port_name, usb, bridge, obstacle: None }
+}
+
+fn bridge_port(usb: &UsbDevice, interface: Option<u8>) -> Option<PortOfBridge> {
+    let named = usb.product_name.as_deref().is_some_and(|name| {
+        // The operating system may put an underscore for a space.
+        name.replace('_', " ") == BRIDGE_NAME
+    });
+    match interface {
+        _ if (usb.vendor, usb.product) != BRIDGE_USB_ID || !named => None,
+        Some(BRIDGE_MESSAGES) => Some(PortOfBridge::Messages),
+        Some(BRIDGE_SCOPE) => Some(PortOfBridge::Scope),
+        _ => None,
+    }
 }
 
 #[cfg(test)]
@@ -137,7 +173,8 @@ mod tests {
     use super::*;
 
     fn usb(name: &str, vid: u16, pid: u16) -> SerialPortInfo {
-        let info = UsbPortInfo { vid, pid, serial_number: None, manufacturer: None, product: None };
+        let info =
+            UsbPortInfo { vid, pid, serial_number: None, manufacturer: None, product: None, interface: None };
         SerialPortInfo { port_name: name.to_owned(), port_type: SerialPortType::UsbPort(info) }
     }
 
@@ -157,5 +194,22 @@ mod tests {
             names,
             [("/dev/ttyS0", false), ("/dev/ttyUSB1", false), ("/dev/ttyUSB2", true), ("/dev/ttyUSB10", true)]
         );
+    }
+
+    #[test]
+    fn ports_of_a_bridge_are_told_apart_by_name_and_interface() {
+        let port = |vid, product: &str, interface| {
+            let product = Some(product.to_owned());
+            let info =
+                UsbPortInfo { vid, pid: 0x0001, serial_number: None, manufacturer: None, product, interface };
+            let port_type = SerialPortType::UsbPort(info);
+            super::port(SerialPortInfo { port_name: "/dev/ttyACM0".to_owned(), port_type }).bridge
+        };
+        assert_eq!(port(0x1209, "ScopeThing bridge", Some(0)), Some(PortOfBridge::Messages));
+        assert_eq!(port(0x1209, "ScopeThing_bridge", Some(2)), Some(PortOfBridge::Scope));
+        assert_eq!(port(0x1209, "ScopeThing bridge", None), None, "it may be either");
+        // The same ids are anybody's for tests.
+        assert_eq!(port(0x1209, "another", Some(0)), None);
+        assert_eq!(port(0x2e8a, "ScopeThing bridge", Some(0)), None);
     }
 }

@@ -336,16 +336,48 @@ fn parse_text(text: &str) -> Result<Option<Message>, ClientError> {
     }))
 }
 
+/// A trace that the server keeps.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+pub struct KeptTrace {
+    /// What is known of it.
+    #[serde(flatten)]
+    pub about: About,
+    /// The name that it is pinned by; none: it gives way to later ones.
+    pub name: Option<String>,
+}
+
+/// The traces that are kept, the last one first.
+///
+/// # Errors
+/// All that keeps the list from coming.
+pub async fn traces(link: &Link) -> Result<Vec<KeptTrace>, ClientError> {
+    let body = get(link, "/api/v1/traces").await?;
+    serde_json::from_slice(&body).map_err(|error| ClientError::Broken(format!("not understood: {error}")))
+}
+
+/// A trace that is kept, with all its samples.
+///
+/// # Errors
+/// [`ClientError::Refused`] where there is no such trace, and all else that keeps it from coming.
+pub async fn trace(link: &Link, seq: u64) -> Result<Frame, ClientError> {
+    let bytes = trace_file(link, seq, "bin").await?;
+    decode(&bytes).map_err(|error| ClientError::Broken(error.to_string()))
+}
+
 /// A file of a trace that is kept, in a format such as `csv`.
 ///
 /// # Errors
 /// [`ClientError::Refused`] where there is no such trace or format, and all else that keeps it from coming.
 pub async fn trace_file(link: &Link, seq: u64, format: &str) -> Result<Vec<u8>, ClientError> {
+    get(link, &format!("/api/v1/traces/{seq}.{format}")).await
+}
+
+async fn get(link: &Link, path: &str) -> Result<Vec<u8>, ClientError> {
     let broken = |error: hyper::Error| ClientError::Broken(error.to_string());
     let fetching = async {
         let stream = TokioIo::new(reach(link).await?);
         let (mut sender, connection) = hyper::client::conn::http1::handshake(stream).await.map_err(broken)?;
-        let mut request = hyper::Request::get(format!("/api/v1/traces/{seq}.{format}"));
+        let mut request = hyper::Request::get(path);
         request = request.header(header::HOST, &link.authority);
         if let Some(token) = &link.token {
             request = request.header(header::AUTHORIZATION, format!("Bearer {token}"));

@@ -96,6 +96,19 @@ async fn knobs_are_turned_and_traces_arrive() {
         assert!(reason.await.contains("position"));
         let csv = String::from_utf8(trace_file(&link, trace.about.seq, "csv").await.unwrap()).unwrap();
         assert!(csv.lines().any(|line| line.starts_with("time,A,B,L0")), "{}", &csv[..200]);
+        client.command(9, json!({"type": "pin", "seq": trace.about.seq, "name": "before"})).await.unwrap();
+        until(&mut client, |message| (message == Message::Done { id: 9 }).then_some(())).await;
+        let kept = traces(&link).await.unwrap();
+        let names: Vec<u64> = kept
+            .iter()
+            .filter(|one| one.name.as_deref() == Some("before"))
+            .map(|one| one.about.seq)
+            .collect();
+        assert_eq!(names, [trace.about.seq], "{kept:?}");
+        let whole = super::trace(&link, trace.about.seq).await.unwrap();
+        assert_eq!(whole.about, trace.about);
+        let a = whole.channels.iter().find(|channel| channel.block.name == "A").unwrap();
+        assert_eq!(a.extremes.len(), a.block.samples);
         let refused = trace_file(&link, 1_000_000, "csv").await.unwrap_err();
         assert!(refused.to_string().contains("no such trace"), "{refused}");
     }))

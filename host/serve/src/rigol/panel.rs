@@ -114,7 +114,8 @@ mod tests {
         for message in lines.iter().flat_map(|line| messages(line.as_bytes())) {
             set(&mut settings, &message);
         }
-        SharedState { settings, changes: 0, driven: BusyOutputs::NOTHING, generator: None }
+        let driven = BusyOutputs::NOTHING;
+        SharedState { settings, changes: 0, driven, generator: None, probe: BS05.analog }
     }
 
     fn answer_to(state: &SharedState, question: &str) -> String {

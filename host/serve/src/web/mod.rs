@@ -8,6 +8,7 @@
 
 mod access;
 mod assets;
+mod decoding;
 mod socket;
 
 use std::convert::Infallible;
@@ -74,6 +75,8 @@ struct Site {
     access: Arc<Access>,
     shared: Arc<Shared>,
     clients: Arc<Semaphore>,
+    /// Decoders run one after the other.
+    decoding: Arc<Semaphore>,
 }
 
 /// The browsers that look; none where there is no page.
@@ -92,7 +95,8 @@ impl Browsers {
         Self(web.map(|web| {
             let shared = Shared::new(handle.clone());
             let clients = Arc::new(Semaphore::new(MAX_CLIENTS));
-            let site = Site { access: web.access, shared: Arc::clone(&shared), clients };
+            let decoding = Arc::new(Semaphore::new(1));
+            let site = Site { access: web.access, shared: Arc::clone(&shared), clients, decoding };
             Page { shared, router: router(site) }
         }))
     }
@@ -156,6 +160,8 @@ fn router(site: Site) -> Router {
         .route("/api/v1/live", get(live))
         .route("/api/v1/traces", get(traces))
         .route("/api/v1/traces/{file}", get(trace))
+        .route("/api/v1/decoders", get(decoding::list))
+        .route("/api/v1/decoders/{id}", get(decoding::describe))
         .fallback(asset)
         .layer(DefaultBodyLimit::max(MAX_MESSAGE_BYTES))
         .layer(middleware::from_fn_with_state(site.clone(), guard))
@@ -289,9 +295,12 @@ async fn trace(
         return ([(header::CONTENT_TYPE, "application/octet-stream")], encode(&acquired, &view))
             .into_response();
     }
+    if kind == "decoded" {
+        return decoding::decoded(&site, acquired, view.decoders, view.threshold).await;
+    }
     match kind.parse::<Format>() {
         Ok(format) => exported(acquired, format).await,
-        Err(error) => refusal(StatusCode::NOT_FOUND, &format!("{error}, bin")),
+        Err(error) => refusal(StatusCode::NOT_FOUND, &format!("{error}, bin, decoded")),
     }
 }
 
@@ -300,6 +309,8 @@ struct TraceQuery {
     columns: Option<u32>,
     from: Option<f64>,
     to: Option<f64>,
+    decoders: Option<String>,
+    threshold: Option<f64>,
 }
 
 /// A file of a trace.

@@ -1,6 +1,7 @@
 // The page: what is set and what is seen, brought together.
 
 import { $, el, Panel } from "./controls.js";
+import { Decoders } from "./decoders.js";
 import { Average } from "./dsp.js";
 import { copy, download, picture } from "./exporting.js";
 import { decode } from "./frame.js";
@@ -10,6 +11,7 @@ import * as masks from "./masks.js";
 import { Statistics, valueOf } from "./measure.js";
 import { Pointer } from "./pointer.js";
 import { Readout } from "./readout.js";
+import { decodePiece, isPiece, Roll, still } from "./roll.js";
 import { colours, Geometry, Screen } from "./screen.js";
 import * as store from "./store.js";
 import { Tabs } from "./tabs.js";
@@ -26,6 +28,8 @@ class App {
     this.trace = null;
     /** The last trace as it came: `trace` may be a mean. */
     this.last = null;
+    /** What has come of a time base that rolls; null where none does. */
+    this.roll = null;
     this.kept = null;
     /** The trace of the history that was asked for. */
     this.wantedKept = null;
@@ -47,6 +51,7 @@ class App {
     /** The numbers of frames that arrived and are not on the screen yet. */
     this.undrawn = [];
     this.frames = 0;
+    this.decoders = new Decoders(this);
     this.screen = new Screen($("screen"));
     this.panel = new Panel(this);
     this.handles = new Handles(this);
@@ -113,26 +118,83 @@ class App {
   takeFrame(buffer) {
     let trace;
     try {
+      if (isPiece(buffer)) {
+        this.takePiece(decodePiece(buffer));
+        return;
+      }
       trace = decode(buffer);
     } catch (error) {
       this.toast(error.message);
       return;
     }
+    if (trace.ended === "roll") trace = this.endOfRoll(trace);
+    else this.roll = null;
     const again = this.trace?.seq === trace.seq;
     const means = this.trace?.averaged;
     this.statusSince = performance.now();
     this.frames += 1;
     if (!again) this.count(trace);
     this.last = trace;
-    if (this.view.averages > 1 && !again) trace = this.average.add(trace);
+    if (this.view.averages > 1 && !again && trace.ended !== "roll") trace = this.average.add(trace);
     else if (again && this.view.averages > 1 && this.trace.averaged) trace = this.trace;
     if (!again) this.test(trace);
+    if (!again) this.decoders.decode(this.kept ?? trace);
+    if (!again && this.isHeld()) {
+      // The picture and what was found in it belong together.
+      this.undrawn.push(trace.seq);
+      return;
+    }
+    const isOther = this.trace?.changes !== trace.changes;
     this.trace = trace;
+    if (isOther) this.askForView();
     this.moved ||= trace.averaged !== means;
     this.fresh = !again;
     this.dirty = true;
     this.undrawn.push(trace.seq);
     this.readout.showStatus();
+  }
+
+  takePiece(piece) {
+    const isNew = this.roll?.id !== piece.roll;
+    if (isNew) this.roll = new Roll(piece);
+    this.roll.add(piece);
+    this.frames += 1;
+    this.trace = this.roll.trace();
+    this.last = this.trace;
+    this.violations = null;
+    this.rates.seen = piece.seen;
+    this.rates.dead = null;
+    this.moved ||= isNew;
+    this.dirty = true;
+    this.undrawn.push(piece.seq);
+    if (isNew) this.readout.showStatus();
+  }
+
+  /** Whether the trace on the screen stays until another one is decoded. */
+  isHeld() {
+    return this.view.decoders.length > 0 && this.decoders.isBusy && this.decoders.lanesOf(this.trace).length > 0;
+  }
+
+  /** Something was decoded, or could not be. */
+  decoded() {
+    const { found, failure } = this.decoders;
+    const isNew = found && found.trace.seq !== this.trace?.seq && found.trace.changes === this.state?.changes;
+    if (isNew && !failure && !this.kept && !this.trace?.rolling && found.trace.seq <= (this.last?.seq ?? 0)) {
+      this.trace = found.trace;
+      this.fresh = true;
+    }
+    // What came meanwhile, or was stopped at.
+    this.decoders.decode(this.kept ?? this.last);
+    this.panel.update();
+    this.moved = true;
+    this.dirty = true;
+  }
+
+  /** What there was of a roll when it ended: all that is on the screen, also before its last gap. */
+  endOfRoll(trace) {
+    const isThis = this.roll?.id === trace.roll && this.roll.about;
+    const shown = isThis ? still(this.roll.trace()) : trace;
+    return { ...shown, seq: trace.seq, unix_ms: trace.unix_ms, warnings: trace.warnings, settings: trace.settings, trigger: shown.duration };
   }
 
   takeMeasurements(measured) {
@@ -161,6 +223,7 @@ class App {
   takeDevice() {
     this.trace = null;
     this.last = null;
+    this.roll = null;
     this.undrawn = [];
     this.measured = null;
     this.violations = null;
@@ -176,7 +239,7 @@ class App {
   }
 
   test(trace) {
-    if (!this.mask) return;
+    if (!this.mask || trace.ended === "roll") return;
     this.violations = masks.violations(this.mask, trace);
     if (this.violations === null) this.maskCounts.lost += 1;
     else if (this.violations.length === 0) this.maskCounts.pass += 1;
@@ -232,6 +295,10 @@ class App {
       this.trace = this.last;
     }
     if ("measurements" in change) this.forgetRemoved();
+    if ("decoders" in change) {
+      this.decoders.changed();
+      this.decoders.decode(this.kept ?? this.last);
+    }
     store.save(this.view);
     this.panel.update();
     this.readout.showReadings();
@@ -244,10 +311,11 @@ class App {
     if (!this.state) return;
     const { view } = this;
     const whole = view.averages > 1 || view.math !== "off" || view.spectrum !== "off" || view.xy;
-    const wish = { paced: true, measure: view.measurements.length > 0, rate: document.hidden ? 1 : 60 };
+    const wish = { paced: true, measure: view.measurements.length > 0, rate: document.hidden ? 1 : 60, roll: true };
     if (!whole) {
       wish.columns = Math.max(100, this.screen.canvas.width);
-      if (this.trace) {
+      // Of one that was captured with other settings nothing is known of those that come.
+      if (this.trace && this.trace.changes === this.state.changes && this.trace.ended !== "roll") {
         const part = this.geometry().part(this.trace.duration, this.trace.trigger);
         if (part.to > part.from) Object.assign(wish, { from: Number(part.from.toFixed(6)), to: Number(part.to.toFixed(6)) });
       }
@@ -308,9 +376,11 @@ class App {
     this.wantedKept = seq;
     try {
       const trace = decode(await this.transport.trace(seq));
+      if (trace.ended === "roll") trace.trigger = trace.duration;
       // Another one, or the live ones, may be wanted by now.
       if (this.wantedKept !== seq) return;
       this.kept = trace;
+      this.decoders.decode(trace);
       this.moved = true;
       this.dirty = true;
       this.readout.showStatus();
@@ -343,14 +413,14 @@ class App {
   }
 
   addReference(trace, name) {
-    this.references = [...this.references, { trace, name }].slice(-MAX_REFERENCES);
+    this.references = [...this.references, { trace: still(trace), name }].slice(-MAX_REFERENCES);
     this.panel.update();
     this.dirty = true;
   }
 
   async save(kind) {
     const trace = this.shown;
-    if (!trace) {
+    if (!trace || trace.seq === 0) {
       this.toast("There is no trace to save yet.");
       return;
     }
@@ -409,6 +479,7 @@ class App {
       nextType: () => this.set({ trigger: { type: next(limits.trigger_types, s.trigger.type) } }),
       nextMode: () => this.set({ trigger: { mode: next(limits.trigger_modes, s.trigger.mode) } }),
       toggleHair: () => this.set({ trigger: { hair: !s.trigger.hair } }),
+      toggleRoll: () => this.set({ roll: s.roll === "auto" ? "off" : "auto" }),
       toggleBits: () => this.set({ bits: next(limits.bits, s.bits) }),
       toggleGenerator: () => (this.state.generator.text ? this.stopGenerator() : this.startGenerator()),
       cursorsTime: () => this.look({ cursors: { ...this.view.cursors, time: !this.view.cursors.time } }),
@@ -465,7 +536,7 @@ class App {
     const [width, height] = this.screen.size;
     const captured = this.state.actual.channels ?? [];
     const lines = [0, 1, 2, 3, 4, 5, 6, 7].filter((line) => captured.includes(`L${line}`));
-    return new Geometry(width, height, this.state.settings, this.state.limits, this.view, lines);
+    return new Geometry(width, height, this.state.settings, this.state.limits, this.view, lines, { isRolling: this.shown?.ended === "roll", decoded: this.decoders.lanesOf(this.shown) });
   }
 
   render() {

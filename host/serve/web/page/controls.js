@@ -1,6 +1,8 @@
 // The panel of knobs. Each control shows what is set, and asks for what is turned.
 
 import { ANALOG, LOGIC, PAIR, kindsFor } from "./measure.js";
+import { calibrationCard } from "./calibrate.js";
+import { decoderCard } from "./decoders.js";
 import { WINDOWS, OPERATIONS } from "./dsp.js";
 import { parse, short, step125 } from "./units.js";
 
@@ -219,7 +221,9 @@ export function scopePanel(panel) {
           label: "Trigger position", unit: "%", get: () => s().position, set: (position) => set({ position }),
           step: (value, direction) => Math.min(1, Math.max(0, Math.round((value + direction * 0.05) * 100) / 100)),
         }),
-      )),
+        panel.choice({ label: "Roll", options: [["auto", "Slow ones"], ["off", "Off"]], get: () => s().roll, set: (roll) => set({ roll }) }),
+      ),
+      rollHint(panel)),
     card("Trigger", "ch-T",
       rows(
         panel.choice({
@@ -265,7 +269,18 @@ export function scopePanel(panel) {
           get: () => app.view.persistence, set: (persistence) => app.look({ persistence }),
         }),
       )),
+    calibrationCard(panel),
   ];
+}
+
+/** From where on time bases roll. */
+function rollHint(panel) {
+  const hint = el("p", { className: "hint" });
+  panel.updates.push(() => {
+    const text = `From ${short(panel.app.state.limits.roll, "s")}/div on, in trigger mode Auto, samples are shown as they come.`;
+    if (hint.textContent !== text) hint.textContent = text;
+  });
+  return hint;
 }
 
 const SHAPES = ["sine", "triangle", "exponential", "square"];
@@ -398,5 +413,6 @@ export function analysePanel(panel) {
     el("div", { className: "buttons hint" }, panel.button("From this trace", () => app.do("mask")), panel.button("Remove mask", () => app.removeMask()),
       panel.toggle({ label: "Stop on fail", get: () => mask().stop, set: (stop) => app.look({ mask: { ...mask(), stop } }) })),
     counts),
+    decoderCard(panel),
   ];
 }

@@ -38,9 +38,10 @@ export function indexAt(channel, time) {
   return Math.max(0, Math.min(elements(channel) - 1, index));
 }
 
-/** The lowest and highest voltage of an element. */
+/** The lowest and highest voltage of an element; not numbers where a column has no samples. */
 export function voltsOf(channel, index) {
   const { data, bottom, step } = channel;
+  if (isEmpty(channel, index)) return [NaN, NaN];
   if (channel.extremes) return [bottom + step * data[2 * index], bottom + step * data[2 * index + 1]];
   const volts = bottom + step * data[index];
   return [volts, volts];
@@ -52,9 +53,15 @@ export function voltAt(channel, time) {
   return (low + high) / 2;
 }
 
-/** Whether a line is low (0), high (1), or both (2) in an element. */
+/** Whether a column of volts has no samples: time that passed while none came. */
+export function isEmpty(channel, index) {
+  return channel.extremes && channel.data[2 * index] > channel.data[2 * index + 1];
+}
+
+/** Whether a line is low (0), high (1), or both (2) in an element; -1 where a column has no samples. */
 export function levelOf(channel, line, index) {
   const bit = 1 << line;
+  if (channel.extremes && channel.data[2 * index] & ~channel.data[2 * index + 1] & bit) return -1;
   if (!channel.extremes) return channel.data[index] & bit ? 1 : 0;
   const all = channel.data[2 * index] & bit;
   const any = channel.data[2 * index + 1] & bit;
@@ -67,7 +74,7 @@ export function volts(channel) {
   const all = new Float64Array(count);
   const { data, bottom, step } = channel;
   if (channel.extremes) {
-    for (let i = 0; i < count; i += 1) all[i] = bottom + step * (data[2 * i] + data[2 * i + 1]) / 2;
+    for (let i = 0; i < count; i += 1) all[i] = isEmpty(channel, i) ? NaN : bottom + step * (data[2 * i] + data[2 * i + 1]) / 2;
   } else {
     for (let i = 0; i < count; i += 1) all[i] = bottom + step * data[i];
   }
@@ -105,8 +112,8 @@ export function reduce(values, x0, dx, columns) {
   const high = new Float32Array(columns).fill(NaN);
   for (let i = 0; i < values.length; i += 1) {
     const column = Math.floor(x0 + i * dx);
-    if (column < 0 || column >= columns) continue;
     const value = values[i];
+    if (column < 0 || column >= columns || Number.isNaN(value)) continue;
     if (!(low[column] <= value)) low[column] = value;
     if (!(high[column] >= value)) high[column] = value;
   }

@@ -30,7 +30,7 @@ export class Handles {
       });
     }
     const source = s.trigger.source;
-    if (s.trigger.level !== null && s.channels[source]?.on && !this.app.view.xy) {
+    if (s.trigger.level !== null && s.channels[source]?.on && !this.app.view.xy && !g.isRolling) {
       const scale = s.channels[source].volts_per_div;
       wanted.set("level", {
         className: "handle right", text: "T", colour: ink.trigger, y: clamp(g.y(source, s.trigger.level), 0, g.bottom), label: "Trigger level",
@@ -39,7 +39,7 @@ export class Handles {
         step: (direction) => this.app.set({ trigger: { level: rounded(s.trigger.level + direction * scale / 10, scale / 50) } }),
       });
     }
-    if (!this.app.view.xy) {
+    if (!this.app.view.xy && !g.isRolling) {
       wanted.set("position", {
         className: "handle top", text: "T", colour: ink.trigger, x: clamp(g.x(0), 0, g.width), label: "Trigger position",
         value: s.position, words: `${format(s.position, "%")} of the screen`,
@@ -133,7 +133,7 @@ export class Handles {
 
   placeLabels(g, ink) {
     const s = this.app.state.settings;
-    const key = JSON.stringify([s, g.lines, g.lanes, g.bottom, this.app.view.zoom, this.app.view.math, this.app.view.averages, document.documentElement.dataset.theme, this.app.shown?.averaged]);
+    const key = JSON.stringify([s, g.lines, g.decoded.map((lane) => `${lane.decoder} ${lane.title}`), g.lanes, g.bottom, this.app.view.zoom, this.app.view.math, this.app.view.averages, document.documentElement.dataset.theme, this.app.shown?.averaged]);
     if (key === this.labelsKey) return;
     this.labelsKey = key;
     const labels = [];
@@ -155,6 +155,12 @@ export class Handles {
       name.style.top = `${top + height / 2 - 8}px`;
       $("handles").append(name);
     }
+    g.decoded.forEach((lane, index) => {
+      const { top, height } = g.decodedLane(index);
+      const name = el("span", { className: "lane-name decoded", title: `${lane.decoder}: ${lane.title}`, "aria-hidden": "true" }, lane.title);
+      name.style.top = `${top + height / 2 - 8}px`;
+      $("handles").append(name);
+    });
   }
 
   placeZoom() {

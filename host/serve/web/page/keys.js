@@ -25,6 +25,7 @@ export const KEYS = [
   ["e", "E", "Next trigger type", "nextType"],
   ["m", "M", "Trigger mode auto or normal", "nextMode"],
   ["h", "H", "Hair trigger", "toggleHair"],
+  ["j", "J", "Slow time bases roll, or not", "toggleRoll"],
   ["b", "B", "8 bits or the best resolution", "toggleBits"],
   ["g", "G", "Generator on or off", "toggleGenerator"],
   ["x", "X", "Time cursors", "cursorsTime"],

@@ -32,6 +32,7 @@ function each(trace, channel, visit) {
   const half = channel.extremes ? (channel.stride * channel.period) / 2 : 0;
   for (let i = 0; i < count; i += 1) {
     const [low, high] = voltsOf(channel, i);
+    if (Number.isNaN(low)) continue;
     visit(timeOf(channel, i) + half - trace.trigger, low, high);
   }
 }

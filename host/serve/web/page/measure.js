@@ -79,7 +79,10 @@ export class Statistics {
   }
 }
 
-/** When a channel crosses the middle of its range, in seconds: of lines every change, of volts with a tenth of hysteresis. */
+/**
+ * When a channel crosses the middle of its range, in seconds: of lines every change, of volts with a tenth of hysteresis. A
+ * gap, in which it may have done so too, counts as one with `gap`.
+ */
 export function crossings(channel, line = null) {
   const times = [];
   const count = elements(channel);
@@ -87,7 +90,8 @@ export function crossings(channel, line = null) {
     let before = levelOf(channel, line, 0);
     for (let i = 1; i < count; i += 1) {
       const now = levelOf(channel, line, i);
-      if (now !== before || now === 2) times.push({ time: timeOf(channel, i), rising: now === 1 || (now === 2 && before !== 1) });
+      const gap = now === -1 || before === -1;
+      if (now !== before || now === 2) times.push({ time: timeOf(channel, i), rising: now === 1 || (now === 2 && before !== 1), gap });
       before = now;
     }
     return times;
@@ -95,8 +99,8 @@ export function crossings(channel, line = null) {
   let [low, high] = [Infinity, -Infinity];
   for (let i = 0; i < count; i += 1) {
     const [l, h] = voltsOf(channel, i);
-    low = Math.min(low, l);
-    high = Math.max(high, h);
+    if (l < low) low = l;
+    if (h > high) high = h;
   }
   const middle = (low + high) / 2;
   const slack = (high - low) / 20;
@@ -107,6 +111,11 @@ export function crossings(channel, line = null) {
     const [l, h] = voltsOf(channel, i);
     const value = (l + h) / 2;
     const time = timeOf(channel, i);
+    if (Number.isNaN(value)) {
+      if (last !== null) times.push({ time, rising: false, gap: true });
+      [state, last] = [0, null];
+      continue;
+    }
     const next = value > middle + slack ? 1 : value < middle - slack ? -1 : state;
     if (state !== 0 && next !== state) times.push({ time: between(last, [time, value], middle), rising: next > 0 });
     if (next !== state || (value - middle) * state > 0) last = [time, value];
@@ -125,9 +134,8 @@ export function around(edges, time) {
   const after = edges.findIndex((edge) => edge.time > time);
   const next = after < 0 ? null : edges[after];
   const before = after < 0 ? edges[edges.length - 1] : edges[after - 1];
-  if (!next || !before) return null;
-  const later = edges[after + 1];
-  const earlier = edges[after - 2];
+  if (!next || !before || next.gap || before.gap) return null;
+  const [later, earlier] = [edges[after + 1], edges[after - 2]].map((edge) => (edge?.gap ? undefined : edge));
   const end = later ? [before.time, later.time] : earlier ? [earlier.time, next.time] : null;
   return { from: before.time, to: next.time, high: before.rising, width: next.time - before.time, period: end ? end[1] - end[0] : null };
 }

@@ -24,7 +24,9 @@ export class Readout {
     const running = this.app.state.run !== "stop" && this.app.link === "open";
     $("fig-rate").textContent = running && rate > 0 ? `${rate.toFixed(rate < 10 ? 1 : 0)} /s` : "—";
     $("fig-seen").textContent = this.app.rates.seen === null ? "unknown" : format(this.app.rates.seen, "%", 3);
-    $("fig-dead").textContent = this.app.rates.dead === null ? "unknown" : format(this.app.rates.dead, "s", 3);
+    const rolling = this.app.shown?.ended === "roll" ? this.app.shown : null;
+    if (rolling) $("fig-dead").textContent = rolling.gaps ? `${rolling.gaps} gaps` : "none";
+    else $("fig-dead").textContent = this.app.rates.dead === null ? "unknown" : format(this.app.rates.dead, "s", 3);
     this.showStatus();
     const trace = this.app.shown;
     $("screen").setAttribute("aria-label", trace ? this.captions().join(". ") : "No trace yet");
@@ -37,7 +39,7 @@ export class Readout {
     const scales = channels.map((name) => `${name} ${short(s.channels[name].volts_per_div, "V")}/div around ${short(s.channels[name].middle, "V")}`);
     return [
       `${scales.join(", ")}${scales.length ? ", " : ""}${short(s.time_per_div, "s")}/div; trigger ${s.trigger.source} ${s.trigger.type}${s.trigger.level === null ? "" : ` ${format(s.trigger.level, "V")}`}`,
-      trace ? `Trace ${trace.seq}, ended by ${trace.ended}, ${format(trace.rate, "Hz", 4)}, ${new Date(trace.unix_ms).toISOString()}` : "No trace",
+      trace ? `Trace ${trace.seq}, ${trace.ended === "roll" ? "rolling" : `ended by ${trace.ended}`}, ${format(trace.rate, "Hz", 4)}, ${new Date(trace.unix_ms).toISOString()}` : "No trace",
     ];
   }
 
@@ -55,7 +57,7 @@ export class Readout {
     const asked = settings.time_per_div * this.app.state.limits.horizontal_divisions;
     const adjusted = [...actual.notices];
     if (Math.abs(actual.duration / asked - 1) > 0.02) adjusted.unshift(`captures ${format(actual.duration, "s", 4)} instead of ${format(asked, "s", 4)}`);
-    if (Math.abs(actual.position - settings.position) > 0.01) adjusted.unshift(`trigger at ${format(actual.position, "%")} of the trace`);
+    if (actual.mode !== "stream" && Math.abs(actual.position - settings.position) > 0.01) adjusted.unshift(`trigger at ${format(actual.position, "%")} of the trace`);
     place.replaceChildren(parts.join(" · "), ...(adjusted.length ? [el("span", { className: "adjusted" }, ` · ${adjusted.join(" · ")}`)] : []));
   }
 
@@ -83,6 +85,11 @@ export class Readout {
       notice = this.app.status.reason;
     } else if (this.app.kept) {
       [lamp, text] = ["", `Shows trace ${this.app.kept.seq} of the history`];
+    } else if (this.app.state?.calibration.state === "running") {
+      const { done, left } = this.app.state.calibration;
+      [lamp, text] = ["wait", `Calibrating: ${done} of ${done + left} points`];
+    } else if (what === "rolling" && this.app.state?.run !== "stop") {
+      [lamp, text] = ["good", "Rolling: the right edge is now"];
     } else if (what === "waiting" && this.app.state?.run !== "stop") {
       const long = waited > WAIT_SHOWN_MS;
       [lamp, text] = long || this.app.state?.run === "single" ? ["wait", `Waiting for ${this.app.status.until}`] : ["good", "Running"];
@@ -98,7 +105,7 @@ export class Readout {
     if ($("notice").hidden !== (notice === "")) $("notice").hidden = notice === "";
     if (notice && $("notice-text").textContent !== notice) $("notice-text").textContent = notice;
     const trace = this.app.shown;
-    const ended = trace ? trace.ended : "—";
+    const ended = !trace ? "—" : trace.ended === "roll" ? "rolling" : trace.ended;
     if ($("fig-ended").textContent !== ended) $("fig-ended").textContent = ended;
   }
 

@@ -1,7 +1,8 @@
 // The screen: where seconds and volts are, and what is drawn there.
 
-import { elements, levelOf, linesOf, pairs, reduce, timeOf, volts } from "./frame.js";
+import { elements, isEmpty, levelOf, linesOf, pairs, reduce, timeOf, volts } from "./frame.js";
 import { combine, peaks, spectrum } from "./dsp.js";
+import { LANE_HEIGHT } from "./decoders.js";
 import { format, short } from "./units.js";
 
 const LANE = 26;
@@ -15,14 +16,16 @@ const SPECTRUM_DB = 120;
  * part that is zoomed into.
  */
 export class Geometry {
-  constructor(width, height, settings, limits, view, lines) {
+  constructor(width, height, settings, limits, view, lines, { isRolling = false, decoded = [] } = {}) {
     this.width = width;
     this.height = height;
     this.settings = settings;
     this.columns = limits.horizontal_divisions;
     this.rows = limits.vertical_divisions;
     this.span = settings.time_per_div * this.columns;
-    this.start = -settings.position * this.span;
+    // The right edge of a screen that rolls is now.
+    this.start = -(isRolling ? 1 : settings.position) * this.span;
+    this.isRolling = isRolling;
     this.zoom = view.zoom;
     this.from = this.start + view.zoom.from * this.span;
     this.to = this.start + view.zoom.to * this.span;
@@ -30,8 +33,10 @@ export class Geometry {
     this.spectrumTop = view.spectrum === "off" ? height : Math.round(height * (1 - SPECTRUM_PART));
     const wanted = lines.length * LANE;
     const none = !settings.channels.A.on && !settings.channels.B.on;
-    this.lanes = none ? this.spectrumTop : Math.min(wanted, this.spectrumTop * MAX_LANES_PART);
-    this.bottom = this.spectrumTop - this.lanes;
+    this.decoded = decoded;
+    this.decodedTop = this.spectrumTop - Math.min(decoded.length * LANE_HEIGHT, Math.floor(this.spectrumTop * MAX_LANES_PART));
+    this.lanes = none ? this.decodedTop : Math.min(wanted, this.decodedTop * MAX_LANES_PART);
+    this.bottom = this.decodedTop - this.lanes;
   }
 
   x(time) {
@@ -59,6 +64,12 @@ export class Geometry {
     return { top: this.bottom + index * height, height };
   }
 
+  /** The top and height of the lane of a decoder's row. */
+  decodedLane(index) {
+    const height = (this.spectrumTop - this.decodedTop) / this.decoded.length;
+    return { top: this.decodedTop + index * height, height };
+  }
+
   /** The part of a trace that is on the screen, as fractions of it. */
   part(duration, trigger) {
     const fraction = (time) => Math.min(1, Math.max(0, (time + trigger) / duration));
@@ -79,20 +90,25 @@ export class Screen {
     this.context = canvas.getContext("2d", { alpha: false });
     this.glow = document.createElement("canvas");
     this.glowKey = "";
+    /** Whether its place may have another size: asking for that makes the browser lay the page out. */
+    this.mayBeResized = true;
+    new ResizeObserver(() => { this.mayBeResized = true; }).observe(canvas);
     this.resize();
   }
 
   /** Takes the size of its place; true if that has changed. */
   resize() {
+    if (!this.mayBeResized && window.devicePixelRatio === this.ratio) return false;
+    this.mayBeResized = false;
     const { clientWidth, clientHeight } = this.canvas;
     const ratio = window.devicePixelRatio || 1;
+    this.ratio = ratio;
     const [width, height] = [Math.max(1, Math.round(clientWidth * ratio)), Math.max(1, Math.round(clientHeight * ratio))];
     if (this.canvas.width === width && this.canvas.height === height) return false;
     this.canvas.width = width;
     this.canvas.height = height;
     this.glow.width = width;
     this.glow.height = height;
-    this.ratio = ratio;
     return true;
   }
 
@@ -124,6 +140,7 @@ export class Screen {
     this.drawGlow(c, scene);
     for (const reference of scene.references) drawTrace(c, g, reference.trace, { A: ink.R, B: ink.R, L: ink.R, M: ink.R }, view, 1, true);
     if (trace) drawTrace(c, g, trace, ink, view, 1.6, false);
+    if (trace) drawDecoded(c, g, trace, ink);
     this.drawViolations(c, scene);
     drawHover(c, scene);
     c.restore();
@@ -132,7 +149,7 @@ export class Screen {
   }
 
   drawGlow(c, { geometry: g, trace, view, colours: ink, fresh }) {
-    if (view.persistence === "off") {
+    if (view.persistence === "off" || trace?.ended === "roll") {
       this.glowKey = "";
       return;
     }
@@ -258,6 +275,10 @@ export function points(channel, values, g, trigger, y) {
     for (let i = 0; i < count; i += 1) {
       const x = x0 + i * dx;
       if (x < -2 * dx || x > g.width + 2 * dx) continue;
+      if (isEmpty(channel, i)) {
+        all.push(NaN, NaN);
+        continue;
+      }
       const low = y(channel.bottom + channel.step * channel.data[2 * i]);
       const high = y(channel.bottom + channel.step * channel.data[2 * i + 1]);
       push(all, x, low, high);
@@ -292,8 +313,9 @@ function push(all, x, low, high) {
 function stroke(c, all) {
   c.beginPath();
   for (let i = 0; i < all.length; i += 2) {
-    if (i === 0) c.moveTo(all[i], all[i + 1]);
-    else c.lineTo(all[i], all[i + 1]);
+    // Where there were no samples there is no line.
+    if (i === 0 || Number.isNaN(all[i - 1])) c.moveTo(all[i], all[i + 1]);
+    else if (!Number.isNaN(all[i + 1])) c.lineTo(all[i], all[i + 1]);
   }
   c.stroke();
 }
@@ -354,7 +376,15 @@ function drawLogic(c, g, trace, ink, plain) {
       const now = levelOf(channel, line, i);
       if (now === before && now !== 2) continue;
       const x = x0 + i * dx;
+      const isAfterNone = before === -1;
+      if (now === -1) c.lineTo(x, y);
       before = now;
+      if (now === -1) continue;
+      if (isAfterNone) {
+        y = now === 1 ? high : low;
+        c.moveTo(x, y);
+        if (now !== 2) continue;
+      }
       if (now === 2) {
         c.lineTo(x, y);
         c.lineTo(x, high + low - y);
@@ -366,12 +396,47 @@ function drawLogic(c, g, trace, ink, plain) {
       c.lineTo(x, next);
       y = next;
     }
-    c.lineTo(x0 + count * dx, y);
+    if (before !== -1) c.lineTo(x0 + count * dx, y);
     c.stroke();
   }
 }
 
+/** The longest of the texts that there is room for; as much as fits of the shortest otherwise. */
+export function fitting(texts, room, widthOf) {
+  const found = texts.find((text) => widthOf(text) <= room);
+  if (found !== undefined) return found;
+  let text = texts[texts.length - 1];
+  while (text !== "" && widthOf(text) > room) text = text.slice(0, -1);
+  return text;
+}
+
+function drawDecoded(c, g, trace, ink) {
+  c.font = "11px system-ui, sans-serif";
+  c.lineWidth = 1;
+  const widthOf = (text) => c.measureText(text).width;
+  g.decoded.forEach((lane, index) => {
+    const { top, height } = g.decodedLane(index);
+    for (const { start, end, texts } of lane.annotations) {
+      const [from, to] = [start, end].map((time) => g.x(time + lane.offset - trace.trigger));
+      if (to < 0 || from > g.width) continue;
+      const [left, right] = [Math.max(from, -1), Math.min(to, g.width + 1)];
+      c.fillStyle = ink.mask;
+      c.strokeStyle = ink.M;
+      c.fillRect(left, top + 3, Math.max(1, right - left), height - 6);
+      c.strokeRect(left + 0.5, top + 3.5, Math.max(1, right - left - 1), height - 7);
+      if (right - left < 8) continue;
+      const text = fitting(texts, right - left - 6, widthOf);
+      c.fillStyle = ink.text;
+      c.textAlign = "center";
+      c.fillText(text, (left + right) / 2, top + height / 2 + 4);
+      c.textAlign = "left";
+    }
+  });
+}
+
 function drawTrigger(c, g, ink) {
+  // Nothing triggers.
+  if (g.isRolling) return;
   const source = g.settings.trigger.source;
   const x = g.x(0);
   c.strokeStyle = ink.trigger;
@@ -426,10 +491,11 @@ export function spectrumOf(trace, view) {
   if (!trace) return null;
   if (view.spectrum === "M") {
     const values = combine(trace, view.math === "off" ? "A−B" : view.math);
-    return values && spectrum(values.values, values.period, view.window);
+    return values && !values.values.some(Number.isNaN) ? spectrum(values.values, values.period, view.window) : null;
   }
   const channel = trace.channels[view.spectrum];
-  return channel ? spectrum(volts(channel), channel.stride * channel.period, view.window) : null;
+  const values = channel && volts(channel);
+  return values && !values.some(Number.isNaN) ? spectrum(values, channel.stride * channel.period, view.window) : null;
 }
 
 function drawSpectrum(c, { geometry: g, trace, view, colours: ink }) {
@@ -446,7 +512,7 @@ function drawSpectrum(c, { geometry: g, trace, view, colours: ink }) {
   const found = spectrumOf(trace, view);
   c.fillStyle = ink.muted;
   if (!found) {
-    c.fillText("Spectrum: this channel was not captured", 10, top + 18);
+    c.fillText("Spectrum: this channel was not captured, or has gaps", 10, top + 18);
     return;
   }
   const highest = 20;

@@ -21,6 +21,7 @@ export const DEFAULTS = {
     { channel: "A", name: "peak_to_peak" },
   ],
   mask: { channel: "A", dx: 0.1, dy: 0.3, stop: false },
+  decoders: [],
   generator: { shape: "sine", frequency: "1kHz", low: "0V", high: "3.3V", symmetry: "50%", clock: "1kHz", duty: "50%", line: "L5", hold: "L3=1" },
 };
 
@@ -44,6 +45,7 @@ export function viewOf(stored) {
   for (const [part, defaults] of [[cursors, DEFAULTS.cursors], [mask, DEFAULTS.mask]]) {
     if (part.channel !== "A" && part.channel !== "B") part.channel = defaults.channel;
   }
+  view.decoders = view.decoders.filter((one) => typeof one === "string");
   view.measurements = view.measurements.filter((one) => typeof one?.channel === "string" && typeof one.name === "string");
   return view;
 }

@@ -72,15 +72,30 @@ export class Transport extends Conversation {
     return (await this.get(`traces/${seq}.${format}`)).blob();
   }
 
-  async get(path) {
-    const answer = await fetch(this.address(path));
-    if (answer.ok) return answer;
-    throw new Error((await answer.json()).error);
+  /** What decoders find in a trace that is kept. */
+  async decode(seq, decoders) {
+    return (await this.get(`traces/${seq}.decoded`, { decoders: decoders.join(";") })).json();
   }
 
-  address(path) {
-    const token = this.token ? `?token=${encodeURIComponent(this.token)}` : "";
-    return `/api/v${VERSION}/${path}${token}`;
+  /** The decoders that there are. */
+  async decoders() {
+    return (await this.get("decoders")).json();
+  }
+
+  /** What a decoder takes. */
+  async decoder(id) {
+    return (await this.get(`decoders/${encodeURIComponent(id)}`)).json();
+  }
+
+  async get(path, parameters = {}) {
+    const answer = await fetch(this.address(path, parameters));
+    if (answer.ok) return answer;
+    throw Object.assign(new Error((await answer.json()).error), { status: answer.status });
+  }
+
+  address(path, parameters = {}) {
+    const query = new URLSearchParams({ ...parameters, ...(this.token ? { token: this.token } : {}) }).toString();
+    return `/api/v${VERSION}/${path}${query ? `?${query}` : ""}`;
   }
 }
 

@@ -5,11 +5,11 @@ import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import { after, before, test } from "node:test";
 
-import { axePath, bench, launch, start, stop, until } from "./support.js";
+import { axePath, bench, home, launch, start, startIn, stop, until } from "./support.js";
 
 const SIGNALS = [
   "A=sine,1kHz,-2..2V", "B=triangle,500Hz,-1..3V", "L0=square,2kHz", "L1=square,500Hz", "L2=square,4kHz",
-  "L3=square,2.5kHz", "L4=square,1kHz", "L5=square,5kHz",
+  "L3=square,2.5kHz", "L4=uart,9600,text=Hi", "L5=square,5kHz",
 ];
 /** Volts that the whole of a converter's or comparator's register spans, by the reference of the device. */
 const INPUT_SPAN_V = 18.333;
@@ -56,7 +56,7 @@ async function settle(settings = {}) {
       type: "set",
       settings: {
         channels: { A: { on: true, volts_per_div: 1, middle: 0, probe: 1 }, B: { on: true, volts_per_div: 1, middle: 0, probe: 1 } },
-        lines: ["L"], time_per_div: 500e-6, position: 0.5, bits: 16, samples: 0,
+        lines: ["L"], time_per_div: 500e-6, position: 0.5, bits: 16, samples: 0, roll: "auto",
         trigger: { source: "A", type: "rising", level: 0, hair: false, mode: "auto", hold_off: 0 },
       },
     }).then(() => scopething.transport.command({ type: "set", settings: more })).then(() => scopething.transport.command({ type: "run", run: "run" }));
@@ -65,9 +65,9 @@ async function settle(settings = {}) {
 }
 
 /** Waits until the page shows a new trace that was captured with the present settings. */
-async function fresh() {
-  const seq = await page.evaluate(() => window.scopething.trace?.seq ?? 0);
-  await page.waitForFunction((before) => {
+async function fresh(one = page) {
+  const seq = await one.evaluate(() => window.scopething.trace?.seq ?? 0);
+  await one.waitForFunction((before) => {
     const { trace, state } = window.scopething;
     return trace?.seq > before && trace.changes === state.changes;
   }, seq);
@@ -256,6 +256,11 @@ test("the time that is seen and the dead time are those of the device's clock", 
   const { seen, dead, duration } = await trace("({ seen, dead, duration }) => ({ seen, dead, duration })");
   assert.ok(dead > 0 && seen > 0 && seen < 1, `${seen} ${dead}`);
   assert.ok(Math.abs(duration / (duration + dead) / seen - 1) < 0.05, `${seen} ${dead} ${duration}`);
+  // Hold-off keeps the device from the next trace for so long.
+  await page.getByRole("tab", { name: "Scope" }).click();
+  await type("Hold-off", "200ms");
+  await until("a trace behind the hold-off", () => trace("({ dead, changes }) => changes === window.scopething.state.changes && dead !== null && (dead >= 0.2 || dead)"));
+  assert.equal((await settings()).trigger.hold_off, 0.2);
 });
 
 test("autoset shows what is there", async () => {
@@ -359,6 +364,23 @@ test("averages that are switched off leave the last trace, also of one that is s
   assert.equal(await trace("(trace) => trace.averaged ?? null"), null);
 });
 
+test("another time base shows all of its traces", async () => {
+  for (const division of [2e-3, 200e-6, 0.1, 500e-6]) {
+    await settle({ time_per_div: division, lines: ["L1"] });
+    // Not the part that the time base before would have shown.
+    await until(`all of ${division} s/div`, () => page.evaluate(() => {
+      const { trace } = window.scopething;
+      const g = window.scopething.geometry();
+      const ends = Object.values(trace.channels).map((one) => {
+        const count = one.data.length / (one.extremes ? 2 : 1);
+        return [0, count].map((index) => Math.round(g.x(one.start + (one.first + index * one.stride) * one.period - trace.trigger)));
+      });
+      const isWhole = ends.every(([from, to]) => from < 20 && to > g.width - 20);
+      return isWhole || { ends, width: g.width };
+    }));
+  }
+});
+
 test("zoom shows a part with all its samples", async () => {
   await settle({ channels: { A: { on: true }, B: { on: false } }, lines: [] });
   const box = await page.locator("#screen").boundingBox();
@@ -378,6 +400,11 @@ test("masks count, references stay, the history keeps", async () => {
   await page.getByRole("button", { name: "From this trace" }).click();
   await until("traces that pass", () => page.evaluate(() => window.scopething.maskCounts.pass >= 2 || window.scopething.maskCounts));
   assert.equal(await page.evaluate(() => window.scopething.maskCounts.fail), 0);
+  // A sine that triggers elsewhere leaves the mask.
+  await page.evaluate(() => window.scopething.set({ trigger: { level: 1.5 } }));
+  await until("traces that fail", () => page.evaluate(() => window.scopething.maskCounts.fail >= 2 || window.scopething.maskCounts));
+  await page.getByText(/^\d+ traces: \d+ passed, \d+ failed$/).waitFor();
+  await page.evaluate(() => window.scopething.set({ trigger: { level: 0 } }));
   await page.getByRole("button", { name: "Keep this trace" }).click();
   await page.locator("#references").getByText(/^Trace \d+$/).waitFor();
   // What is counted while a button is held does not take it away.
@@ -417,6 +444,103 @@ test("masks count, references stay, the history keeps", async () => {
   await page.getByRole("button", { name: "Delete before the change" }).click();
   await page.locator("#history").getByText("before the change").waitFor({ state: "detached" });
   await page.evaluate(() => window.scopething.removeReference(0));
+});
+
+test("slow time bases roll: the newest sample is at the right edge", async () => {
+  await settle({ lines: ["L1"] });
+  await page.getByRole("tab", { name: "Scope" }).click();
+  await type("Time/div", "100ms");
+  await page.getByText("Rolling: the right edge is now").waitFor();
+  await until("a stream", () => (b.registers.get("TraceMode") === 1 && b.registers.get("ClockTicks") > 16000) || b.registers.all());
+  // Long before a capture of 1.2 s would have ended there is something on the screen.
+  await page.waitForFunction(() => window.scopething.trace?.rolling && window.scopething.trace.duration > 0.2);
+  const [before, after] = await page.evaluate(async () => {
+    const look = () => {
+      const { trace, roll } = window.scopething;
+      const g = window.scopething.geometry();
+      const { data } = trace.channels.A;
+      return { end: roll.end, edge: Math.abs(g.x(trace.duration - trace.trigger) - g.width), data: Array.from(data), length: data.length / 2 };
+    };
+    const one = look();
+    await new Promise((resolve) => {
+      const wait = () => (window.scopething.roll.end >= one.end + 300 ? resolve() : setTimeout(wait, 10));
+      wait();
+    });
+    return [one, look()];
+  });
+  assert.ok(before.edge < 1 && after.edge < 1, `${before.edge} ${after.edge}`);
+  // What was at the right edge has moved to the left by as many columns as came, and is the same.
+  const moved = after.end - before.end;
+  const last = before.data.slice(-200);
+  assert.deepEqual(after.data.slice(after.data.length - 2 * moved - 200, after.data.length - 2 * moved), last);
+  // A sine of 2 V, in steps of 8 bits, but where the device was not heard.
+  const [low, high] = await trace(`(trace) => {
+    const { A } = trace.channels;
+    const seen = Array.from(A.data).filter((_, index) => A.data[index - index % 2] <= A.data[index - index % 2 + 1]);
+    return [A.bottom + A.step * Math.min(...seen), A.bottom + A.step * Math.max(...seen)];
+  }`);
+  assert.ok(Math.abs(low + 2) < 0.1 && Math.abs(high - 2) < 0.1, `${low} ${high}`);
+  await until("measurements of it", () => page.evaluate(() => Math.abs((window.scopething.measured?.channels?.A?.peak_to_peak ?? 0) - 4) < 0.2));
+  // What the link loses stays empty, and is counted.
+  b.lose(true);
+  await page.waitForTimeout(150);
+  b.lose(false);
+  await until("a gap", () => trace(`({ gaps, lost, channels: { A, L } }) => {
+    const empty = Array.from({ length: A.data.length / 2 }, (_, index) => A.data[2 * index] > A.data[2 * index + 1]);
+    const both = empty.every((none, index) => none === (L.data[2 * index] === 255 && L.data[2 * index + 1] === 0));
+    return (gaps >= 1 && lost > 100 && empty.filter(Boolean).length > 100 && both) || { gaps, lost, empty: empty.filter(Boolean).length, both };
+  }`));
+  await until("the gaps as a figure", () => page.locator("#fig-dead").textContent().then((text) => /^\d+ gaps$/.test(text) || text));
+  // What was on the screen when it was stopped is kept.
+  await page.getByRole("button", { name: "Stop", exact: true }).click();
+  await page.getByText("Stopped", { exact: true }).waitFor();
+  await page.waitForFunction(() => window.scopething.trace.rolling === false);
+  const seq = await page.evaluate(() => window.scopething.trace.seq);
+  assert.equal(await page.locator("#fig-ended").textContent(), "rolling");
+  await page.getByRole("tab", { name: "Traces" }).click();
+  await page.locator("#history").getByText(`Trace ${seq}`, { exact: true }).waitFor();
+  const [download] = await Promise.all([page.waitForEvent("download"), page.getByRole("button", { name: "CSV", exact: true }).click()]);
+  const rows = (await readFile(await download.path(), "utf8")).split("\n").filter((line) => /^[-\d]/.test(line));
+  assert.ok(rows.length >= 16, `${rows.length} rows`);
+  // One screen, and then it stops by itself.
+  await page.getByRole("button", { name: "Single" }).click();
+  await page.waitForFunction((last) => window.scopething.state.run === "stop" && window.scopething.trace.seq > last && !window.scopething.trace.rolling, seq);
+  // Nor does it roll where that is switched off, or a trigger is waited for.
+  await page.getByRole("tab", { name: "Scope" }).click();
+  await radio("Roll", "Off");
+  await page.getByRole("button", { name: "Run", exact: true }).click();
+  await page.getByText(/^Waiting for A to rise/).waitFor();
+  await radio("Roll", "Slow ones");
+  await page.getByText("Rolling: the right edge is now").waitFor();
+  await radio("Mode", "Normal");
+  await page.getByText(/^Waiting for A to rise/).waitFor();
+});
+
+test("decoders are lanes of the trace that they were found in", async () => {
+  await settle({ lines: ["L4"], time_per_div: 1e-3, trigger: { mode: "auto" } });
+  await page.getByRole("tab", { name: "Analyse" }).click();
+  await until("the decoders that sigrok has", () => page.locator("#decoder-choice option").count().then((count) => count > 20 || count), 30_000);
+  await page.locator("#decoder-choice").selectOption("uart");
+  await until("what it takes", () => page.locator("#decoder").inputValue().then((text) => text === "uart:rx=L4,baudrate=9600" || text));
+  await page.locator("#decoder").fill("uart:rx=L4,baudrate=9600,format=ascii");
+  await page.getByRole("button", { name: "Add decoder" }).click();
+  const found = await page.waitForFunction(() => {
+    const { scopething } = window;
+    const [lane] = scopething.decoders.lanesOf(scopething.trace);
+    const letters = lane?.annotations.filter(({ texts }) => texts[0] === "H" || texts[0] === "i");
+    if (!letters || letters.length < 4) return null;
+    // The first edge of a letter's start bit lies where the annotation begins, within two samples.
+    const { L } = scopething.trace.channels;
+    return { title: lane.title, widths: letters.map(({ start, end }) => end - start), period: L.period };
+  }, null, { timeout: 20_000 }).then((handle) => handle.jsonValue());
+  assert.equal(found.title, "RX");
+  // Eight bits of 9600 baud.
+  for (const width of found.widths) assert.ok(Math.abs(width - 8 / 9600) < 5 * found.period, `${width}`);
+  await page.locator(".lane-name.decoded", { hasText: "RX" }).waitFor();
+  await page.getByRole("button", { name: "Stop", exact: true }).click();
+  await until("the last trace decoded", () => page.evaluate(() => window.scopething.state.run === "stop" && window.scopething.decoders.lanesOf(window.scopething.last).length === 1 && window.scopething.trace.seq === window.scopething.last.seq));
+  await page.getByRole("button", { name: "Remove uart:rx=L4" }).click();
+  await page.locator(".lane-name.decoded").waitFor({ state: "detached" });
 });
 
 test("files hold the trace", async () => {
@@ -543,12 +667,29 @@ test("it reports a lost scope, and shows one that is back", async () => {
   }
 });
 
-test("it connects again to a server that was started anew", async () => {
-  const first = await start("serve", "--url", "sim:", "--web", "127.0.0.1:0");
+test("it calibrates, says how to get decoders, and connects again to a server that was started anew", async () => {
+  const first = await startIn({ SCOPETHING_SIGROK_CLI: "/nowhere/sigrok-cli" }, "serve", "--url", "sim:?clock=fast", "--web", "127.0.0.1:0");
   const one = await (await browser.newContext()).newPage();
   try {
     await one.goto(first.addresses.web_link);
     await one.waitForFunction(() => window.scopething?.trace);
+    const calibration = one.locator("#calibration-text");
+    const grid = (name) => one.getByRole("radiogroup", { name: "Grid" }).getByRole("radio", { name }).click();
+    await one.getByRole("button", { name: "Calibrate", exact: true }).click();
+    await one.getByText(/^Calibrating: \d+ of 1024 points$/).waitFor();
+    await one.getByRole("button", { name: "Cancel", exact: true }).click();
+    await calibration.getByText("Cancelled: the old parameters stay.").waitFor();
+    await grid("Quick");
+    await one.getByRole("button", { name: "Calibrate", exact: true }).click();
+    await calibration.getByText(/^Done\. Span 18\.333 V is now 18\.\d+ V/).waitFor({ timeout: 20_000 });
+    const kept = await readFile(`${home}/.config/scopething/analog.conf`, "utf8");
+    assert.match(kept, /\[sim:\?clock=fast\]\nx1 = 1\.\d+ /);
+    await fresh(one);
+    // What the probes are not connected for is refused with what to do.
+    await one.evaluate(() => window.scopething.command({ type: "calibrate", channels: ["L0"] }));
+    await one.getByText(/no channel to calibrate/).waitFor();
+    await one.getByRole("tab", { name: "Analyse" }).click();
+    await one.getByText(/sudo apt install sigrok-cli/).waitFor();
     await stop(first);
     await one.waitForFunction(() => window.scopething.link !== "open");
     const again = await start("serve", "--url", "sim:", "--web", new URL(first.addresses.web_link).host);

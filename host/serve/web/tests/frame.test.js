@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import test from "node:test";
 
 import { decode, elements, indexAt, levelOf, linesOf, pairs, reduce, timeOf, voltAt, volts, voltsOf } from "../page/frame.js";
+import { decodePiece, isPiece, Roll, still } from "../page/roll.js";
 import { analog, frame } from "./traces.js";
 
 test("a frame is its header and arrays", () => {
@@ -54,4 +55,48 @@ test("the second of two channels that are sampled in turns is interpolated at th
   // Both are the ramp of 1 V a second: B over A is a diagonal.
   assert.deepEqual(pairs(a, b), [[2, 2], [4, 4], [6, 6]]);
   assert.deepEqual(pairs(a, a), [[0, 0], [2, 2], [4, 4], [6, 6]]);
+});
+
+/** A piece of columns of A, lowest and highest in turns, from a number on. */
+function piece(first, extremes, roll = 1) {
+  const data = Uint16Array.from(extremes);
+  const buffer = frame({ roll, first, count: extremes.length / 2, columns: 4, period: 0.5, seen: 1, gaps: 0, lost: 0, changes: 3 },
+    [{ name: "A", kind: "volts", layout: "extremes", bottom: 0, step: 1, stride: 10, period: 0.05, data }]);
+  new Uint8Array(buffer).set(new TextEncoder().encode("STP1"));
+  return buffer;
+}
+
+test("pieces are joined, and only a screen of them is kept", () => {
+  const first = decodePiece(piece(0, [1, 2, 3, 4]));
+  const roll = new Roll(first);
+  roll.add(first);
+  roll.add(decodePiece(piece(2, [5, 6])));
+  const trace = roll.trace();
+  assert.deepEqual(Array.from(trace.channels.A.data), [1, 2, 3, 4, 5, 6]);
+  assert.deepEqual([trace.duration, trace.trigger, trace.ended], [1.5, 1.5, "roll"]);
+  assert.equal(timeOf(trace.channels.A, 2), 1);
+  const kept = still(trace);
+  for (let next = 3; next < 100; next += 3) roll.add(decodePiece(piece(next, [next, next, next + 1, next + 1, next + 2, next + 2])));
+  assert.deepEqual(Array.from(roll.trace().channels.A.data), [98, 98, 99, 99, 100, 100, 101, 101]);
+  assert.deepEqual(Array.from(kept.channels.A.data), [1, 2, 3, 4, 5, 6]);
+});
+
+test("columns that did not come are empty, and neither drawn nor measured", () => {
+  const first = decodePiece(piece(0, [1, 2]));
+  const roll = new Roll(first);
+  roll.add(first);
+  roll.add(decodePiece(piece(2, [3, 4])));
+  const { A } = roll.trace().channels;
+  assert.deepEqual([0, 1, 2].map((index) => voltsOf(A, index)), [[1, 2], [NaN, NaN], [3, 4]]);
+  assert.ok(Number.isNaN(volts(A)[1]));
+  // Of a screen that was missed nothing is left.
+  roll.add(decodePiece(piece(50, [7, 8])));
+  assert.deepEqual(Array.from(roll.trace().channels.A.data), [7, 8]);
+});
+
+test("what is no piece is refused", () => {
+  assert.equal(isPiece(frame({}, [])), false);
+  const whole = piece(0, [1, 2]);
+  assert.equal(isPiece(whole), true);
+  for (const length of [12, whole.byteLength - 1]) assert.throws(() => decodePiece(whole.slice(0, length)), /cut off|JSON/);
 });

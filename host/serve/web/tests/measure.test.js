@@ -126,3 +126,17 @@ test("a mask passes what it was made from, and fails what leaves it", () => {
   assert.equal(masks.make(at(0), "B", 0, 0), null);
   assert.equal(masks.violations({ ...mask, name: "B" }, at(0)), null);
 });
+
+test("nothing is measured across a gap", () => {
+  // Low, high, low, a gap, high, low: columns of one sample.
+  const levels = [0, 0, 9, 9, 0, 0, null, 9, 9, 0, 0];
+  const data = Uint16Array.from(levels.flatMap((level) => (level === null ? [65535, 0] : [level, level])));
+  const { A } = decode(frame({}, [{ name: "A", kind: "volts", layout: "extremes", bottom: 0, step: 1, data, samples: 11, period: 1 }])).channels;
+  const edges = crossings(A);
+  assert.deepEqual(edges.map(({ rising, gap }) => (gap ? "gap" : rising)), [true, false, "gap", false]);
+  near(around(edges, 2.5).width, 2, 1e-9, "the pulse before the gap");
+  assert.equal(around(edges, 5), null);
+  assert.equal(around(edges, 8), null);
+  const mask = masks.make({ trigger: 0, channels: { A } }, "A", 0, 1);
+  assert.deepEqual(masks.violations(mask, { trigger: 0, channels: { A } }), []);
+});

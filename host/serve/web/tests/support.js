@@ -2,9 +2,10 @@
 
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { existsSync } from "node:fs";
+import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { createRequire } from "node:module";
 import net from "node:net";
+import { tmpdir } from "node:os";
 import path from "node:path";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
@@ -17,9 +18,18 @@ export const axePath = modules.resolve("axe-core/axe.min.js");
 export const program = process.env.SCOPETHING ?? path.join(target, "debug/scopething");
 const browsers = [process.env.CHROMIUM, "/usr/bin/chromium", "/usr/bin/chromium-browser"].filter(Boolean);
 
+/** What the program keeps for a user goes here, and not to who runs the tests. */
+export const home = mkdtempSync(path.join(tmpdir(), "scopething-home-"));
+process.on("exit", () => rmSync(home, { recursive: true, force: true }));
+
 /** Starts the program; gives the process and the addresses that it prints. */
-export async function start(...args) {
-  const child = spawn(program, args, { stdio: ["ignore", "pipe", "pipe"] });
+export function start(...args) {
+  return startIn({}, ...args);
+}
+
+/** The same with some variables of its environment. */
+export async function startIn(environment, ...args) {
+  const child = spawn(program, args, { stdio: ["ignore", "pipe", "pipe"], env: { ...process.env, HOME: home, ...environment } });
   let errors = "";
   child.stderr.on("data", (data) => { errors = (errors + data).slice(-4000); });
   const lines = createInterface({ input: child.stdout });
@@ -86,6 +96,7 @@ async function tap(address) {
   const [host, port] = address.split(":");
   const registers = new Registers();
   const sockets = new Set();
+  let isLosing = false;
   const server = net.createServer((client) => {
     const device = net.connect(Number(port), host);
     for (const socket of [client, device]) {
@@ -95,7 +106,7 @@ async function tap(address) {
       socket.on("close", () => { client.destroy(); device.destroy(); });
     }
     client.on("data", (data) => { registers.write(data); device.write(data); });
-    device.on("data", (data) => client.write(data));
+    device.on("data", (data) => { if (!isLosing) client.write(data); });
   });
   server.listen(0, "127.0.0.1");
   await once(server, "listening");
@@ -103,6 +114,8 @@ async function tap(address) {
   return {
     url: `socket://127.0.0.1:${own}`,
     registers,
+    /** Loses what the device sends, or no longer. */
+    lose(loses) { isLosing = loses; },
     /** Lets the device be reached again. */
     async open() {
       server.listen(own, "127.0.0.1");
@@ -122,6 +135,7 @@ export async function bench(signals, ...more) {
   const served = await start("serve", "--url", way.url, "--web", "127.0.0.1:0", ...more);
   return {
     simulator, served, registers: way.registers, link: served.addresses.web_link, viewLink: served.addresses.web_view_link,
+    lose: (loses) => way.lose(loses),
     unplug: () => way.close(),
     replug: () => way.open(),
     async close() {

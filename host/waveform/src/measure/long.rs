@@ -222,7 +222,10 @@ impl WaveformAnalysis {
     }
 }
 
-/// The samples of a piece, of which levels are 0 and 1.
+/// Hands over the samples of a piece, of which levels are 0 and 1.
+///
+/// # Errors
+/// Those of `take`.
 pub fn for_each_value<E>(samples: &Samples, mut take: impl FnMut(&[f32]) -> Result<(), E>) -> Result<(), E> {
     match samples {
         Samples::Volts(samples) | Samples::Fractions(samples) => take(samples),
@@ -270,14 +273,14 @@ mod tests {
         series.collect()
     }
 
-    fn waveform(a: Vec<f32>, b: Vec<f32>) -> Waveform {
+    fn waveform(a: &[f32], b: Vec<f32>) -> Waveform {
         let level = |index: usize, late: usize| u8::from((index + 100 - late) % 100 < 40);
         let line = |late| Samples::Levels((0..a.len()).map(|index| level(index, late)).collect());
         let series = |channel, samples| Whole::new(channel, -1e-3, 1e-6, samples);
         let channels = vec![
             series(Channel::L[0], line(10)),
             series(Channel::L[1], line(35)),
-            series(Channel::A, Samples::Volts(a.clone())),
+            series(Channel::A, Samples::Volts(a.to_vec())),
             series(Channel::B, Samples::Volts(b)),
         ];
         let range = Some(crate::waveform::Range { low: -1.0, high: 1.0 });
@@ -294,7 +297,7 @@ mod tests {
         let b = (0..4000).map(|index| sine(index, 0.25)).collect();
         a[50] = 40.0;
         (a[0], a[1000], a[1001], a[3999]) = (f32::NAN, f32::NAN, f32::INFINITY, f32::NAN);
-        waveform(a, b)
+        waveform(&a, b)
     }
 
     /// What fits into the part is measured as it is in memory.
@@ -340,7 +343,7 @@ mod tests {
     fn a_series_of_few_numbers_is_unknown() {
         let mut a = vec![f32::NAN; 1000];
         a[3] = 1.0;
-        let whole = waveform(a, vec![f32::NAN; 1000]);
+        let whole = waveform(&a, vec![f32::NAN; 1000]);
         let found = WaveformAnalysis::of_long(&long(&whole), whole.details(), None);
         let analog: Vec<_> = found.channels.iter().filter(|one| one.channel.is_analog()).collect();
         assert_eq!(analog.len(), 2);

@@ -39,7 +39,7 @@ use scopething_core::trace::SampleTimes;
 pub use delay::DelayUnknown;
 pub use lines::{LineDelays, LineMeter};
 pub use long::{Census, LongSeries, PART_SAMPLES, for_each_value};
-pub use spectrum::{DistortionUnknown, Peak, Spectrum, SpectrumError};
+pub use spectrum::{AmplitudeSpectrum, DistortionUnknown, Peak, Spectrum, SpectrumError};
 pub use unknown::WhyUnknown;
 pub use window::{UnknownWindow, Window};
 

@@ -168,6 +168,37 @@ impl Spectrum {
     }
 }
 
+/// The spectrum of a series as it is drawn: without what [`Spectrum`] finds out about distortion and noise, which takes
+/// longer.
+#[derive(Debug, Clone, PartialEq)]
+pub struct AmplitudeSpectrum {
+    /// The distance between two bins in hertz: one over the length of the series.
+    pub resolution_hz: f64,
+    /// What a sine in the middle of each bin would have to be, as RMS in the unit of the samples; from 0 Hz to half the
+    /// sample rate.
+    pub rms: Vec<f64>,
+    /// The sines that stand out of the noise, at most 16, the strongest first: frequency in hertz and RMS.
+    pub sines: Vec<(f64, f64)>,
+}
+
+impl AmplitudeSpectrum {
+    /// The spectrum of evenly spaced samples, `period_s` seconds apart.
+    ///
+    /// # Errors
+    ///
+    /// [`SpectrumError`] if there are fewer than 32 samples, or one is not a finite number.
+    pub fn of(samples: &[f32], period_s: f64, window: Window) -> Result<Self, SpectrumError> {
+        let bins = Bins::of(samples, window)?;
+        let resolution_hz = 1.0 / (period_s * samples.len() as f64);
+        let sines = bins.peaks().into_iter().map(|lobe| (lobe.place * resolution_hz, lobe.power.sqrt()));
+        Ok(Self {
+            resolution_hz,
+            sines: sines.collect(),
+            rms: bins.powers.iter().map(|power| (power * bins.noise_bandwidth).sqrt()).collect(),
+        })
+    }
+}
+
 /// How far a series is from a sine.
 #[derive(Default)]
 struct Distortion {
@@ -378,6 +409,22 @@ mod tests {
                 assert_near(peak.frequency_hz * 4096e-6, periods, 0.05);
                 assert_near(peak.amplitude, amplitude, 0.005 * amplitude);
             }
+        }
+    }
+
+    #[test]
+    fn a_bin_shows_the_sine_in_its_middle() {
+        for (window, name) in Window::ALL {
+            let drawn =
+                AmplitudeSpectrum::of(&series(4096, &[(64.0, 1.5), (200.0, 0.02)]), 1e-6, window).unwrap();
+            assert_eq!(drawn.rms.len(), 2049, "{name}");
+            // Half a peak to peak of 1.5 is an RMS of 1.5 / sqrt(2).
+            assert_near(drawn.rms[64], 1.5 / 2.0_f64.sqrt(), 1e-6);
+            assert_near(drawn.rms[200], 0.02 / 2.0_f64.sqrt(), 1e-6);
+            assert_eq!(drawn.sines.len(), 2, "{name}: {:?}", drawn.sines);
+            let (frequency_hz, rms) = drawn.sines[1];
+            assert_near(frequency_hz, 200.0 / 4096e-6, 0.01);
+            assert_near(rms, 0.02 / 2.0_f64.sqrt(), 1e-4);
         }
     }
 

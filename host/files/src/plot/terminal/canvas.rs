@@ -5,7 +5,7 @@ use super::style::Glyphs;
 use crate::plot::Point;
 
 /// A field of dots that becomes characters.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Canvas {
     columns: usize,
     glyphs: Glyphs,
@@ -64,6 +64,13 @@ impl Canvas {
         }
         if let Some(cell) = self.cells.get_mut(y / down * self.columns + x / across) {
             *cell |= 1 << (y % down * across + x % across);
+        }
+    }
+
+    /// Adds the dots of another canvas of the same size.
+    pub fn add(&mut self, other: &Self) {
+        for (cell, other) in self.cells.iter_mut().zip(&other.cells) {
+            *cell |= other;
         }
     }
 

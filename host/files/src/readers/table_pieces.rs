@@ -1,0 +1,177 @@
+//! Rows of a table as pieces of a capture, where all columns have a sample in each row and times are evenly spaced by
+//! themselves. All other tables are [read as a whole](crate::readers::csv::table).
+
+use crate::ReadOptions;
+use crate::facts::Known;
+use crate::pieces::{InStep, PIECE_SAMPLES, outline_in_step};
+use crate::readers::csv::layout::{Kind, Layout};
+use crate::readers::csv::table::missing_warning;
+use crate::readers::options::Window;
+use crate::readers::spacing::EvenCheck;
+use scopething_waveform::waveform::{Outline, SampleKind, Samples, SeriesOutline};
+
+/// What was seen of a table.
+pub(crate) struct TableScan {
+    window: Window,
+    /// The time of the first row, whether it is read or not.
+    first_s: Option<f64>,
+    latest_s: f64,
+    times: EvenCheck,
+    columns: Vec<ColumnScan>,
+}
+
+struct ColumnScan {
+    kind: Kind,
+    /// Whether all numbers are 0 or 1.
+    is_logic: bool,
+    /// Cells that are no numbers.
+    missing: usize,
+}
+
+/// Which column of a row is a channel, and what its numbers are multiplied with.
+#[derive(Clone, Copy)]
+pub(crate) struct ScaledColumn {
+    column: usize,
+    scale: f64,
+}
+
+impl TableScan {
+    pub(crate) fn of(layout: &Layout, options: &ReadOptions) -> Self {
+        let columns = layout.columns.iter();
+        Self {
+            window: options.window(),
+            first_s: None,
+            latest_s: f64::NEG_INFINITY,
+            times: EvenCheck::new(),
+            columns: columns.map(|one| ColumnScan { kind: one.kind, is_logic: true, missing: 0 }).collect(),
+        }
+    }
+
+    /// Takes a row, with its time in seconds. False if the table must be read as a whole.
+    pub(crate) fn push(&mut self, time_s: f64, values: &[Option<f64>]) -> bool {
+        let first_s = *self.first_s.get_or_insert(time_s);
+        if !time_s.is_finite() || time_s < self.latest_s {
+            return false;
+        }
+        self.latest_s = time_s;
+        if !self.window.beginning_at(first_s).contains(time_s) {
+            return true;
+        }
+        self.times.push(time_s);
+        self.columns.iter_mut().zip(values).all(|(column, value)| column.push(*value))
+    }
+
+    /// What the table holds, and where its channels stand; `None` if it must be read as a whole.
+    pub(crate) fn finish(
+        self,
+        layout: &Layout,
+        known: &Known,
+        options: &ReadOptions,
+    ) -> Option<(Outline, Vec<ScaledColumn>, Vec<String>)> {
+        if options.rate_hz.is_some() {
+            return None;
+        }
+        let (start_s, period_s) = self.times.even()?;
+        let mut warnings = Vec::new();
+        let kinds: Vec<Kind> = self.columns.iter().map(ColumnScan::kind).collect();
+        let mut channels = Vec::new();
+        for one in layout.assign(&kinds, options, &mut warnings).ok()? {
+            let is_logic = *kinds.get(one.index)? == Kind::Logic;
+            let series = SeriesOutline {
+                channel: one.channel,
+                label: one.label.clone(),
+                start_s,
+                period_s,
+                kind: if is_logic { SampleKind::Levels } else { SampleKind::Volts },
+                count: self.times.count(),
+            };
+            let missing = self.columns.get(one.index)?.missing;
+            if missing > 0 {
+                warnings.push(missing_warning(missing, series.count, &series.title()));
+            }
+            channels.push((
+                series,
+                ScaledColumn { column: one.index, scale: layout.columns.get(one.index)?.scale },
+            ));
+        }
+        channels.sort_by_key(|(series, _)| series.channel);
+        let (channels, places): (Vec<_>, Vec<_>) = channels.into_iter().unzip();
+        let times = InStep { start_s, period_s, from_first: self.first_s == Some(start_s) };
+        let rate_hz = crate::readers::spacing::whole_hertz(period_s.recip());
+        Some((outline_in_step(channels, times, rate_hz, known)?, places, warnings))
+    }
+}
+
+impl ColumnScan {
+    fn push(&mut self, value: Option<f64>) -> bool {
+        // Where there is no sample now and then depends on all rows.
+        let Some(value) = value else { return false };
+        if !value.is_finite() {
+            self.missing += 1;
+        } else if value != 0.0 && value != 1.0 {
+            self.is_logic = false;
+        }
+        // A level that is none is an error, with its line.
+        self.kind != Kind::Logic || (self.is_logic && self.missing == 0)
+    }
+
+    fn kind(&self) -> Kind {
+        if self.kind != Kind::Analog && self.is_logic && self.missing == 0 {
+            Kind::Logic
+        } else {
+            Kind::Analog
+        }
+    }
+}
+
+/// Gathers rows to pieces.
+pub(crate) struct RowPieces {
+    window: Window,
+    first_s: Option<f64>,
+    places: Vec<ScaledColumn>,
+    kinds: Vec<SampleKind>,
+    piece: Vec<Samples>,
+}
+
+impl RowPieces {
+    pub(crate) fn of(outline: &Outline, places: Vec<ScaledColumn>, options: &ReadOptions) -> Self {
+        let kinds: Vec<SampleKind> = outline.channels.iter().map(|series| series.kind).collect();
+        let piece = empty(&kinds);
+        Self { window: options.window(), first_s: None, places, kinds, piece }
+    }
+
+    /// Takes a row, and hands a piece to `send` if it is full; what that returned.
+    pub(crate) fn push(
+        &mut self,
+        time_s: f64,
+        values: &[Option<f64>],
+        send: &mut dyn FnMut(Vec<Samples>) -> bool,
+    ) -> bool {
+        let first_s = *self.first_s.get_or_insert(time_s);
+        if !self.window.beginning_at(first_s).contains(time_s) {
+            return true;
+        }
+        for (samples, place) in self.piece.iter_mut().zip(&self.places) {
+            let number = values.get(place.column).copied().flatten().unwrap_or(f64::NAN);
+            match samples {
+                Samples::Levels(levels) => levels.push(u8::from(number > 0.5)),
+                Samples::Volts(volts) | Samples::Fractions(volts) => {
+                    volts.push(if number.is_finite() { (number * place.scale) as f32 } else { f32::NAN });
+                }
+            }
+        }
+        let is_full = self.piece.first().is_some_and(|samples| samples.len() == PIECE_SAMPLES);
+        !is_full || send(std::mem::replace(&mut self.piece, empty(&self.kinds)))
+    }
+
+    /// Hands over what is left.
+    pub(crate) fn finish(self, send: &mut dyn FnMut(Vec<Samples>) -> bool) {
+        if self.piece.first().is_some_and(|samples| !samples.is_empty()) {
+            send(self.piece);
+        }
+    }
+}
+
+fn empty(kinds: &[SampleKind]) -> Vec<Samples> {
+    kinds.iter().map(|kind| kind.none()).collect()
+}

@@ -1,0 +1,231 @@
+//! Dumps piece by piece, where all channels are sampled at the same times. A dump is gone through once before: it states
+//! neither its end nor how often there are changes.
+
+use std::fs::File;
+use std::io::BufReader;
+use std::path::Path;
+
+use super::{
+    End, Event, Header, Sampling, candidates, event, greatest_common_divisor, header, left_out_warning,
+    unknown_warning,
+};
+use crate::facts::Known;
+use crate::pieces::{Fed, PIECE_SAMPLES};
+use crate::read::BUFFER_BYTES;
+use crate::readers::assign::{Assigned, assign};
+use crate::readers::spacing::whole_hertz;
+use crate::{MAX_SAMPLES, ReadError, ReadOptions};
+use scopething_waveform::waveform::{Outline, SampleKind, Samples, SeriesOutline};
+
+/// A dump of a few bytes may state any time: more samples a byte are no use to anybody.
+const MAX_SAMPLES_A_BYTE: u64 = 10_000;
+
+type Parser = vcd::Parser<BufReader<File>>;
+
+/// The channels that are read of a dump.
+struct Dump {
+    unit_s: f64,
+    known: Known,
+    /// The codes of the channels, in their order.
+    codes: Vec<vcd::IdCode>,
+    channels: Vec<(Assigned, SampleKind)>,
+}
+
+/// When samples are taken.
+#[derive(Clone, Copy)]
+struct Moments {
+    sampling: Sampling,
+    /// The first sample that is read, and the one after the last.
+    first: u64,
+    end: u64,
+}
+
+/// Goes through a dump once and begins to read it; `None` if it must be read as a whole.
+pub(crate) fn open(path: &Path, options: &ReadOptions) -> Option<Fed> {
+    let (mut parser, mut warnings) = (parser(path).ok()?, Vec::new());
+    let dump = Dump::begin(&mut parser, options, &mut warnings).ok()?;
+    let (end, common) = dump.scan(parser, &mut warnings)?;
+    let (outline, moments) = dump.outline(end, common, options)?;
+    let samples = (moments.end - moments.first).checked_mul(outline.channels.len() as u64)?;
+    let bytes = path.metadata().ok()?.len();
+    if samples > (MAX_SAMPLES as u64).max(bytes.saturating_mul(MAX_SAMPLES_A_BYTE)) {
+        return None;
+    }
+    let (path, options) = (path.to_owned(), options.clone());
+    let kinds: Vec<SampleKind> = outline.channels.iter().map(|series| series.kind).collect();
+    Some(Fed::begin(outline, warnings, move |send| {
+        let mut parser = self::parser(&path)?;
+        let dump = Dump::begin(&mut parser, &options, &mut Vec::new())?;
+        dump.read(parser, moments, &kinds, send)
+    }))
+}
+
+fn parser(path: &Path) -> Result<Parser, ReadError> {
+    Ok(vcd::Parser::new(BufReader::with_capacity(BUFFER_BYTES, File::open(path)?)))
+}
+
+impl Dump {
+    /// Goes past the definitions.
+    fn begin(
+        parser: &mut Parser,
+        options: &ReadOptions,
+        warnings: &mut Vec<String>,
+    ) -> Result<Self, ReadError> {
+        let Header { unit_s, facts, variables, left_out } = header(parser)?;
+        let known = Known::of(&facts);
+        warnings.extend(left_out_warning(&left_out));
+        let mut assigned = assign(&candidates(&variables, &known), &options.channels, warnings)?;
+        assigned.sort_by_key(|one| one.channel);
+        let used: Vec<_> =
+            assigned.into_iter().filter_map(|one| variables.get(one.index).map(|of| (one, of))).collect();
+        let codes = used.iter().map(|(_, variable)| variable.code).collect();
+        let kind = |is_analog: bool| match (is_analog, known.is_raw) {
+            (true, true) => SampleKind::Fractions,
+            (true, false) => SampleKind::Volts,
+            (false, _) => SampleKind::Levels,
+        };
+        let channels = used.into_iter().map(|(one, variable)| (one, kind(variable.is_analog))).collect();
+        Ok(Self { unit_s, known, codes, channels })
+    }
+
+    /// The last time, and the greatest divisor of all times of changes.
+    fn scan(&self, parser: Parser, warnings: &mut Vec<String>) -> Option<(End, u64)> {
+        let (mut now, mut changed, mut common, mut unknown) = (0, None, 0, 0);
+        for command in parser {
+            match event(command, now).ok()? {
+                Some(Event::Time(time)) => now = time,
+                Some(Event::Change(code, value)) => {
+                    changed = Some(now);
+                    if self.codes.contains(&code) {
+                        unknown += usize::from(value.is_none());
+                        common = greatest_common_divisor(now, common);
+                    }
+                }
+                None => {}
+            }
+        }
+        warnings.extend(unknown_warning(unknown));
+        let end = End { time: now, is_change: changed == Some(now) };
+        Some((end, greatest_common_divisor(now, common)))
+    }
+
+    /// What the dump holds, and when its samples are taken; `None` if not all channels are sampled at the same times.
+    fn outline(&self, end: End, common: u64, options: &ReadOptions) -> Option<(Outline, Moments)> {
+        let window = options.window();
+        let facts: Option<Vec<_>> =
+            self.channels.iter().map(|(one, _)| self.known.channel(one.channel)).collect();
+        let (start_s, period_s, moments) = match facts {
+            _ if options.rate_hz.is_some() => return None,
+            Some(facts) => {
+                let first = *facts.first()?;
+                let times = |fact: &crate::facts::ChannelFact| (fact.start, fact.period, fact.samples);
+                if !facts.iter().all(|fact| times(fact) == times(first)) {
+                    return None;
+                }
+                let offset = first.start - self.known.start_s();
+                let sampling = Sampling::in_seconds(offset, first.period, self.unit_s);
+                (first.start, first.period, Moments { sampling, first: 0, end: first.samples as u64 })
+            }
+            None if self.known.channels.is_empty() && common > 0 => {
+                let sampling = Sampling { offset: 0.0, period: common as f64, rate: 1.0 };
+                let moments = Moments { sampling, first: 0, end: end.samples(common as f64) };
+                (0.0, common as f64 * self.unit_s, moments)
+            }
+            None => return None,
+        };
+        let (first, count) = window.of(start_s, period_s);
+        let there = moments.sampling.samples_until(end.time);
+        let mut last = moments.end.min(first.saturating_add(count)).min(there);
+        while last > first && moments.sampling.unit_of(last - 1) > end.time {
+            last -= 1;
+        }
+        let moments = Moments { first, end: last, ..moments };
+        let count = usize::try_from(last.checked_sub(first).filter(|&count| count > 0)?).ok()?;
+        let channels = self.channels.iter().map(|(one, kind)| SeriesOutline {
+            channel: one.channel,
+            label: one.label.clone(),
+            start_s: start_s + first as f64 * period_s,
+            period_s,
+            kind: *kind,
+            count,
+        });
+        let outline = Outline {
+            sample_rate_hz: self.known.sample_rate_hz.unwrap_or_else(|| whole_hertz(period_s.recip())),
+            channels: channels.collect(),
+            details: self.known.details.clone(),
+        };
+        Some((outline, moments))
+    }
+
+    /// Hands over the samples at all moments.
+    fn read(
+        &self,
+        parser: Parser,
+        moments: Moments,
+        kinds: &[SampleKind],
+        send: &mut dyn FnMut(Vec<Samples>) -> bool,
+    ) -> Result<(), ReadError> {
+        let before = |kind: &SampleKind| if *kind == SampleKind::Levels { 0.0 } else { f32::NAN };
+        let mut held = Held {
+            moments,
+            next: moments.first,
+            values: kinds.iter().map(before).collect(),
+            kinds,
+            piece: kinds.iter().map(|kind| kind.none()).collect(),
+        };
+        let mut now = 0;
+        for command in parser {
+            match event(command, now)? {
+                Some(Event::Time(time)) => {
+                    if !held.take_before(time, send) {
+                        return Ok(());
+                    }
+                    now = time;
+                }
+                Some(Event::Change(code, value)) => {
+                    let places = self.codes.iter().zip(&mut held.values);
+                    places
+                        .filter(|(of, _)| **of == code)
+                        .for_each(|(_, place)| *place = value.unwrap_or(0.0));
+                }
+                None => {}
+            }
+        }
+        if held.take_before(u64::MAX, send) && held.piece.first().is_some_and(|one| !one.is_empty()) {
+            send(held.piece);
+        }
+        Ok(())
+    }
+}
+
+/// The values of all channels, each until its next change.
+struct Held<'k> {
+    moments: Moments,
+    /// The sample that is taken next.
+    next: u64,
+    values: Vec<f32>,
+    kinds: &'k [SampleKind],
+    piece: Vec<Samples>,
+}
+
+impl Held<'_> {
+    /// Takes the samples before a time, and hands over each piece that is full; whether it was taken.
+    fn take_before(&mut self, time: u64, send: &mut dyn FnMut(Vec<Samples>) -> bool) -> bool {
+        while self.next < self.moments.end && self.moments.sampling.unit_of(self.next) < time {
+            self.next += 1;
+            for (samples, &value) in self.piece.iter_mut().zip(&self.values) {
+                match samples {
+                    Samples::Levels(levels) => levels.push(u8::from(value > 0.5)),
+                    Samples::Volts(volts) | Samples::Fractions(volts) => volts.push(value),
+                }
+            }
+            if self.piece.first().is_some_and(|one| one.len() == PIECE_SAMPLES) {
+                let empty = self.kinds.iter().map(|kind| kind.none()).collect();
+                if !send(std::mem::replace(&mut self.piece, empty)) {
+                    return false;
+                }
+            }
+        }
+        true
+    }
+}
