@@ -1,6 +1,6 @@
 //! Edges of analog channels and logic lines: where they are, how many, how often, and how long the level is high.
 
-use super::Levels;
+use super::{Levels, Series};
 use crate::trace::SampleTimes;
 
 /// How far beyond the middle, as a fraction of `top - base`, a sample must lie for the level to have changed: as far as
@@ -27,6 +27,14 @@ pub struct Edge {
 /// passed over. A series of one level has none, constant or with noise.
 pub fn analog_edges<'a>(samples: &'a [f32], levels: &Levels) -> impl Iterator<Item = Edge> + Clone + use<'a> {
     edges_of_values(samples.iter().copied(), levels)
+}
+
+/// As [`analog_edges`], of a series that need not be in memory.
+pub fn series_edges<'a, S: Series + ?Sized>(
+    samples: &'a S,
+    levels: &Levels,
+) -> impl Iterator<Item = Edge> + Clone + use<'a, S> {
+    edges_of_values(samples.all(), levels)
 }
 
 /// As [`analog_edges`], of samples that are computed as they are read.

@@ -2,6 +2,8 @@
 
 use libm::sqrt;
 
+use super::Series;
+
 /// Intervals of the histogram that top and base are read from, over the peak to peak.
 const INTERVALS: usize = 64;
 
@@ -109,6 +111,12 @@ impl Levels {
         Some(Self::beyond(&Moments::of(samples)?, samples))
     }
 
+    /// As [`of`](Self::of), of a series that need not be in memory.
+    #[must_use]
+    pub fn of_series<S: Series + ?Sized>(samples: &S) -> Option<Self> {
+        Self::of_values(&samples.all())
+    }
+
     /// The levels of samples whose moments are known.
     pub(super) fn beyond(moments: &Moments, samples: &(impl Iterator<Item = f32> + Clone)) -> Self {
         let &Moments { count, min, max, mean, .. } = moments;
@@ -150,12 +158,12 @@ impl Levels {
 
     /// Whether what looks like two levels is noise between two steps of a converter, with edges that come irregularly: the
     /// levels are not farther apart than noise reaches, or the rarer one is hardly ever kept for two samples.
-    pub(super) fn flicker(&self, samples: &[f32], rising_edges: usize) -> bool {
+    pub(super) fn flicker<S: Series + ?Sized>(&self, samples: &S, rising_edges: usize) -> bool {
         if !self.are_two() || rising_edges < MIN_FLICKERS {
             return false;
         }
         let middle = self.at(0.5);
-        let above = samples.iter().filter(|&&sample| f64::from(sample) > middle).count();
+        let above = samples.all().filter(|&sample| f64::from(sample) > middle).count();
         let rarer = above.min(samples.len() - above) as f64;
         self.top - self.base < NOISE_BETWEEN_STEPS * self.noise
             || rarer < FLICKER_SAMPLES * rising_edges as f64

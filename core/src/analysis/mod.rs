@@ -1,8 +1,8 @@
 //! What a captured series shows: levels, edges, transition times, and the periodic wave with its shape.
 //!
-//! [`analyse`] measures one series of samples; [`ChannelDelay`] compares two channels; [`EdgeMeasurements`] counts
-//! the edges of a logic line; [`leaves_band`] compares values of a trace with what is expected of them, without a copy of its
-//! samples. What a series does not support is `None` or unknown, never a guess: each value documents
+//! [`analyse`] measures one series of samples, [`analyse_long`] one that is not held in memory; [`ChannelDelay`] compares
+//! two channels; [`EdgeMeasurements`] counts the edges of a logic line; [`leaves_band`] compares values of a trace with what is
+//! expected of them, without a copy of its samples. What a series does not support is `None` or unknown, never a guess: each value documents
 //! when. Spectra are the host's; protocols are left to programs that read the captured files.
 //!
 //! Sums run in double precision or in whole numbers, so that long series do not drift. Nothing is allocated: the
@@ -31,9 +31,11 @@ mod drift;
 mod edges;
 mod fold;
 mod levels;
+mod long;
 mod period;
 mod pyramid;
 mod self_match;
+mod series;
 mod shape;
 mod sine_fit;
 mod transition;
@@ -44,9 +46,11 @@ use core::fmt;
 pub use band::{Band, Measure, Measured, leaves_band};
 pub use edges::{
     ChannelDelay, DelayMeter, Edge, EdgeMeasurements, EdgeMeter, LogicEdges, TimedEdges, analog_edges,
-    logic_edges,
+    logic_edges, series_edges,
 };
 pub use levels::Levels;
+pub use long::{Part, analyse_long};
+pub use series::Series;
 pub use shape::Shape;
 pub use sine_fit::SineFit;
 pub use transition::TransitionTimes;
@@ -110,16 +114,30 @@ pub fn analyse(
     if scratch.len() < needed {
         return Err(ScratchTooShort { given: scratch.len(), needed });
     }
-    let Some(mut levels) = Levels::of(samples) else { return Ok(Analysis::default()) };
-    let mut edges = EdgeMeasurements::of(analog_edges(samples, &levels), times.period_s);
+    let search = |levels: &Levels, edges: &EdgeMeasurements| Wave::of(samples, times, levels, edges, scratch);
+    Ok(measured(samples, times, search))
+}
+
+/// Measures a series of which `search` looks for a wave that is no square with sharp edges.
+fn measured<S: Series + ?Sized>(
+    samples: &S,
+    times: SampleTimes,
+    search: impl FnOnce(&Levels, &EdgeMeasurements) -> Option<Wave>,
+) -> Analysis {
+    let Some(mut levels) = Levels::of_series(samples) else { return Analysis::default() };
+    let mut edges = EdgeMeasurements::of(series_edges(samples, &levels), times.period_s);
     if edges.frequency_hz.is_none() && levels.flicker(samples, edges.rising) {
         levels = levels.as_one();
         edges = EdgeMeasurements::default();
     }
-    let wave = if levels.are_two() { Wave::of(samples, times, &levels, &edges, scratch) } else { None };
+    let wave = if levels.are_two() {
+        Wave::by_edges(samples, times, &levels, &edges).or_else(|| search(&levels, &edges))
+    } else {
+        None
+    };
     if let Some(base_and_top) = wave.as_ref().and_then(Wave::base_and_top) {
         levels.refine(base_and_top);
     }
     let transitions = TransitionTimes::of(samples, &levels, times.period_s);
-    Ok(Analysis { levels: Some(levels), edges, transitions, wave })
+    Analysis { levels: Some(levels), edges, transitions, wave }
 }

@@ -1,6 +1,6 @@
 //! Rise and fall times.
 
-use super::{Levels, analog_edges};
+use super::{Levels, Series, series_edges};
 
 /// The fewest sample periods that a transition must take to be distinguished from a step between two samples.
 const MIN_SAMPLES: f64 = 2.0;
@@ -39,7 +39,7 @@ impl TransitionTimes {
     /// about 90 %. `None` without a complete transition, and where the mean is shorter than two sample periods: it is
     /// then the sample rate that is seen, not the channel.
     #[must_use]
-    pub fn of(samples: &[f32], levels: &Levels, sample_period_s: f64) -> Self {
+    pub fn of<S: Series + ?Sized>(samples: &S, levels: &Levels, sample_period_s: f64) -> Self {
         if !levels.are_two() {
             return Self::default();
         }
@@ -49,7 +49,7 @@ impl TransitionTimes {
             let fitted = is_noisy.then(|| Stack { samples, levels, rising }.transition(crude)).flatten();
             fitted.unwrap_or(crude)
         };
-        let sound = || samples.iter().copied().enumerate().filter(|&(_, sample)| !levels.is_wild(sample));
+        let sound = || samples.all().enumerate().filter(|&(_, sample)| !levels.is_wild(sample));
         let rise = mean_rise(sound().map(|(index, sample)| (index as f64, f64::from(sample))), low, high);
         let fall = mean_rise(sound().map(|(index, sample)| (index as f64, -f64::from(sample))), -high, -low);
         let (rise, fall) = (rise.map(|crude| refined(true, crude)), fall.map(|crude| refined(false, crude)));
@@ -60,7 +60,7 @@ impl TransitionTimes {
 
 /// The mean time from `low` to `high`, in samples; of samples with their places.
 fn mean_rise(samples: impl Iterator<Item = (f64, f64)>, low: f64, high: f64) -> Option<f64> {
-    let (mut total, mut count) = (0.0, 0_u32);
+    let (mut total, mut count) = (0.0, 0_u64);
     let mut left_low: Option<f64> = None;
     let mut previous: Option<(f64, f64)> = None;
     for (index, sample) in samples {
@@ -76,18 +76,18 @@ fn mean_rise(samples: impl Iterator<Item = (f64, f64)>, low: f64, high: f64) -> 
             }
         }
     }
-    let mean = total / f64::from(count);
+    let mean = total / count as f64;
     (count > 0 && mean >= MIN_SAMPLES).then_some(mean)
 }
 
 /// The transitions of one direction, laid over one another.
-struct Stack<'a> {
-    samples: &'a [f32],
+struct Stack<'a, S: ?Sized> {
+    samples: &'a S,
     levels: &'a Levels,
     rising: bool,
 }
 
-impl Stack<'_> {
+impl<S: Series + ?Sized> Stack<'_, S> {
     /// The time from 10 % to 90 % of the way, in samples, from a first estimate of it; `None` if too few samples lie
     /// about these levels.
     fn transition(&self, crude: f64) -> Option<f64> {
@@ -111,14 +111,14 @@ impl Stack<'_> {
     fn crossing(&self, part: f64, about: f64, half_width: f64) -> Option<f64> {
         let level = self.levels.at(if self.rising { part } else { 1.0 - part });
         let [mut n, mut t, mut x, mut tt, mut tx] = [0.0; 5];
-        for edge in analog_edges(self.samples, self.levels).filter(|edge| edge.rising == self.rising) {
+        for edge in series_edges(self.samples, self.levels).filter(|edge| edge.rising == self.rising) {
             let middle = edge.position + about;
             let (from, to) = (libm::ceil(middle - half_width).max(0.0), libm::floor(middle + half_width));
             if to < from {
                 continue;
             }
-            let inside = self.samples.get(from as usize..).unwrap_or_default();
-            for (place, &sample) in inside.iter().take((to - from) as usize + 1).enumerate() {
+            let inside = self.samples.values(from as usize..to as usize + 1);
+            for (place, sample) in inside.enumerate() {
                 if self.levels.is_wild(sample) {
                     continue;
                 }

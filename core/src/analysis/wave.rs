@@ -5,7 +5,7 @@ use super::period::{checked, period_samples, sawtooth_period_samples};
 use super::pyramid::Pyramid;
 use super::shape::{self, Shape};
 use super::sine_fit::SineFit;
-use super::{EdgeMeasurements, Levels, analog_edges};
+use super::{EdgeMeasurements, Levels, Series, series_edges};
 use crate::trace::SampleTimes;
 
 /// The periodic wave in a series. Levels are in the unit of the samples, times in seconds.
@@ -64,7 +64,18 @@ impl Wave {
         is_known.then_some((self.offset - self.amplitude, self.offset + self.amplitude))
     }
 
-    /// Looks for a period. `None` if there is none that repeats nearly twice.
+    /// The square of a period that is known by its edges, if nearly all samples lie on two levels.
+    pub(super) fn by_edges<S: Series + ?Sized>(
+        samples: &S,
+        times: SampleTimes,
+        levels: &Levels,
+        edges: &EdgeMeasurements,
+    ) -> Option<Self> {
+        let period = 1.0 / (edges.frequency_hz? * times.period_s);
+        Self::square(samples, times, levels, edges, period)
+    }
+
+    /// Looks for the period of what is no such square. `None` if there is none that repeats nearly twice.
     pub(super) fn of(
         samples: &[f32],
         times: SampleTimes,
@@ -73,10 +84,6 @@ impl Wave {
         scratch: &mut [i16],
     ) -> Option<Self> {
         let by_edges = edges.frequency_hz.map(|frequency_hz| 1.0 / (frequency_hz * times.period_s));
-        let square = by_edges.and_then(|period| Self::square(samples, times, levels, edges, period));
-        if square.is_some() {
-            return square;
-        }
         let pyramid = Pyramid::new(samples, levels, scratch)?;
         let found = period_samples(&pyramid);
         // Edges that come regularly have the period of the wave, unless it has several of them.
@@ -144,9 +151,8 @@ impl Wave {
         (period_s > 0.0 && wave.frequency_hz.is_finite() && wave.start_s.is_finite()).then_some(wave)
     }
 
-    /// The square of a period that is known by its edges, if nearly all samples lie on two levels.
-    fn square(
-        samples: &[f32],
+    fn square<S: Series + ?Sized>(
+        samples: &S,
         times: SampleTimes,
         levels: &Levels,
         edges: &EdgeMeasurements,
@@ -161,7 +167,7 @@ impl Wave {
         let reach = height * if reach < MAX_ON_LEVEL { reach } else { ON_LEVEL };
         let (mut between, mut beyond) = (0_usize, 0_usize);
         let (mut squares, mut on) = (0.0, 0_usize);
-        for sample in samples.iter().map(|&sample| f64::from(sample)) {
+        for sample in samples.all().map(f64::from) {
             let distance = (sample - levels.base).abs().min((sample - levels.top).abs());
             if distance <= reach {
                 squares += distance * distance;
@@ -174,13 +180,13 @@ impl Wave {
         }
         let slopes = MAX_SAMPLES_ON_EDGE * (edges.rising + edges.falling);
         // Of a narrow pulse, few samples are nearly all.
-        let above = samples.iter().filter(|&&sample| f64::from(sample) > levels.at(0.5)).count();
+        let above = samples.all().filter(|&sample| f64::from(sample) > levels.at(0.5)).count();
         let rarer = above.min(samples.len() - above);
         let few = levels.outliers + ((MAX_OFF_LEVELS * samples.len() as f64) as usize).min(rarer / 8);
         if between > slopes + few || beyond > few {
             return None;
         }
-        let rise = analog_edges(samples, levels).find(|edge| edge.rising)?.position;
+        let rise = series_edges(samples, levels).find(|edge| edge.rising)?.position;
         // The first rise may lie before the first edge that is seen whole.
         let start = rise - period * libm::floor(rise / period);
         let period_s = period * times.period_s;
@@ -283,8 +289,9 @@ mod tests {
 
     fn wave(samples: &[f32]) -> Option<Wave> {
         let levels = Levels::of(samples)?;
-        let edges = EdgeMeasurements::of(analog_edges(samples, &levels), TIMES.period_s);
-        Wave::of(samples, TIMES, &levels, &edges, &mut vec![0; scratch_length(samples.len())])
+        let edges = EdgeMeasurements::of(series_edges(samples, &levels), TIMES.period_s);
+        let other = || Wave::of(samples, TIMES, &levels, &edges, &mut vec![0; scratch_length(samples.len())]);
+        Wave::by_edges(samples, TIMES, &levels, &edges).or_else(other)
     }
 
     #[test]

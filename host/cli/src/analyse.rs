@@ -14,9 +14,9 @@ use super::message::print_warning;
 use super::named::Named;
 use super::session::Session;
 use scopething_files::pieces::Pieces;
-use scopething_files::{ReadError, StampObject};
-use scopething_waveform::measure::{LineDelays, LineMeter, WaveformAnalysis, Window};
-use scopething_waveform::waveform::{SampleKind, Samples, Stamp, Waveform};
+use scopething_files::{ReadError, StampObject, spooled};
+use scopething_waveform::measure::{LineDelays, LineMeter, PART_SAMPLES, WaveformAnalysis, Window};
+use scopething_waveform::waveform::{Outline, SampleKind, Samples, SeriesOutline, Stamp, Waveform};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -24,6 +24,8 @@ Examples:
       Every channel of a file, and the delays between them
   scopething analyse --url 'sim:?A=sine,1kHz,0..3V' --period 10ms
       A capture of channel A
+  scopething analyse --like trace.csv
+      A capture that is made as the one in the file was
   scopething analyse A B --period 20ms --samples 6000 --spectrum --window blackman-harris
       Both channels, with peaks, distortion and noise
   scopething analyse i2c.sr SCL SDA --from 1ms --for 2ms
@@ -33,6 +35,9 @@ Examples:
       A trace that `record` counted as the 17th; without it, all of them, each under its number and clock
 
 What the samples do not support is unknown, or null in JSON. A file whose name is that of a channel is given as ./A.";
+
+/// The most samples that are counted in an analog channel.
+const MAX_LONG: usize = u32::MAX as usize;
 
 /// Measure the traces of a file, or of a capture
 #[derive(Debug, Args)]
@@ -77,8 +82,14 @@ impl Arguments {
     }
 
     fn analyse_file(&self, path: &Path) -> Result<(), Failure> {
-        if let Some(pieces) = self.lines(path)? {
-            return self.analyse_lines(path, pieces);
+        if let Some(pieces) = self.source.pieces(path)? {
+            if are_lines(pieces.outline()) {
+                return self.analyse_lines(path, pieces);
+            }
+            let is_long = |series: &SeriesOutline| (PART_SAMPLES + 1..=MAX_LONG).contains(&series.count);
+            if pieces.outline().analog().any(is_long) {
+                return self.analyse_long(path, pieces);
+            }
         }
         if self.source.reading.trace.is_some() {
             return self.print_of_file(&self.source.read(path)?, false);
@@ -99,31 +110,39 @@ impl Arguments {
         Ok(())
     }
 
-    /// The file as pieces of its only trace, if that has logic lines alone: whatever its length, they take no more memory.
-    fn lines(&self, path: &Path) -> Result<Option<Box<dyn Pieces>>, Failure> {
-        let is_line = |kind: SampleKind| kind == SampleKind::Levels;
-        let pieces = self.source.pieces(path)?;
-        Ok(pieces.filter(|pieces| pieces.outline().channels.iter().all(|series| is_line(series.kind))))
-    }
-
+    /// Measures logic lines, which take no more memory whatever the length of the file.
     fn analyse_lines(&self, path: &Path, mut pieces: Box<dyn Pieces>) -> Result<(), Failure> {
-        let unread = |error: anyhow::Error| {
-            Failure::Failed(error.context(format!("{} cannot be read", path.display())))
-        };
-        for warning in pieces.warnings() {
-            print_warning!("{}: {warning}", path.display());
-        }
+        let unread = |error| unread(path, error);
+        print_warnings(path, pieces.as_mut());
         let mut meter = LineMeter::of(pieces.outline());
         all_pieces(pieces.as_mut(), |piece| meter.push(piece)).map_err(|error| unread(error.into()))?;
         let mut delays = LineDelays::of(&meter);
         if delays.are_needed() {
-            pieces = self.lines(path)?.ok_or_else(|| unread(anyhow::anyhow!("it was changed meanwhile")))?;
+            let again = self.source.pieces(path)?.filter(|pieces| are_lines(pieces.outline()));
+            pieces = again.ok_or_else(|| unread(anyhow::anyhow!("it was changed meanwhile")))?;
             all_pieces(pieces.as_mut(), |piece| delays.push(piece)).map_err(|error| unread(error.into()))?;
         }
-        let stamp = pieces.outline().details.stamp;
+        self.print_of_pieces(pieces.outline(), &delays.finish())
+    }
+
+    /// Measures a trace with long analog channels: samples wait in temporary files, as they are gone through often.
+    fn analyse_long(&self, path: &Path, mut pieces: Box<dyn Pieces>) -> Result<(), Failure> {
+        print_warnings(path, pieces.as_mut());
+        let series = spooled(pieces.as_mut()).map_err(|error| unread(path, error.into()))?;
+        let outline = pieces.outline();
+        let window = self.spectrum.then_some(self.window);
+        let analysis = WaveformAnalysis::of_long(&series, &outline.details, window);
+        if let Some(failure) = series.iter().find_map(|series| series.samples.failure()) {
+            return Err(unread(path, failure.into()));
+        }
+        self.print_of_pieces(outline, &analysis)
+    }
+
+    fn print_of_pieces(&self, outline: &Outline, analysis: &WaveformAnalysis) -> Result<(), Failure> {
+        let stamp = outline.details.stamp;
         let number = stamp.map_or(1, |stamp| stamp.number);
         self.print_heading(number, stamp, false)?;
-        self.print(&delays.finish(), Some(place(number, stamp)))
+        self.print(analysis, Some(place(number, stamp)))
     }
 
     /// Prints what a trace of a file shows, under a heading if it is one of several or was recorded by a job.
@@ -158,6 +177,21 @@ impl Arguments {
             measurements::tables(analysis)
         };
         Ok(crate::terminal::stdout().write_all(text.as_bytes())?)
+    }
+}
+
+/// Whether a trace has logic lines alone.
+fn are_lines(outline: &Outline) -> bool {
+    outline.channels.iter().all(|series| series.kind == SampleKind::Levels)
+}
+
+fn unread(path: &Path, error: anyhow::Error) -> Failure {
+    Failure::Failed(error.context(format!("{} cannot be read", path.display())))
+}
+
+fn print_warnings(path: &Path, pieces: &mut dyn Pieces) {
+    for warning in pieces.warnings() {
+        print_warning!("{}: {warning}", path.display());
     }
 }
 

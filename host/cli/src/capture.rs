@@ -1,20 +1,12 @@
 //! `scopething capture`: captures traces, shows and saves them.
 
-use std::path::PathBuf;
-
 use clap::Args;
-use scopething_core::device::Attenuation;
-use scopething_core::plan::CaptureRequest;
 
-use super::capture_arguments::CaptureArguments;
 use super::failure::Failure;
-use super::file_traces::FileTraces;
-use super::given_options::GivenOptions;
+use super::like_arguments::LikeArguments;
 use super::live::{Live, LiveArguments};
 use super::results::{ResultArguments, Results};
 use super::session::Session;
-use scopething::settings;
-use scopething_files::{Format, ReadOptions};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -40,12 +32,9 @@ Ctrl-C while it waits for the trigger captures around that moment; Ctrl-C again 
 #[command(after_help = EXAMPLES)]
 pub(super) struct Arguments {
     #[command(flatten)]
-    given: GivenOptions<CaptureArguments>,
+    like: LikeArguments,
     #[command(flatten)]
     live: LiveArguments,
-    /// Capture as the trace in a file was captured; other options of the capture change what they name
-    #[arg(long, value_name = "FILE")]
-    like: Option<PathBuf>,
     /// How many captures; 0 captures until Ctrl-C
     #[arg(short = 'n', value_name = "COUNT", default_value_t = 1)]
     count: u32,
@@ -56,7 +45,7 @@ pub(super) struct Arguments {
 impl Arguments {
     pub(super) async fn run(&self, session: &mut Session) -> Result<(), Failure> {
         let mut results = self.results.results(self.count != 1)?;
-        let (request, attenuation) = self.request()?;
+        let (request, attenuation) = self.like.request(&self.live.capture, None)?;
         results.check_channels(request.channels)?;
         let mut live = self.live.prepare(session, &request, attenuation).await?;
         if results.are_saved() {
@@ -67,22 +56,6 @@ impl Arguments {
             captured => captured.map(drop),
         };
         results.commit_after(captured)
-    }
-
-    /// What is to be captured: what the options say, or a file and the options that are given beside it; and the attenuation
-    /// by which the file's volts are counted.
-    fn request(&self) -> Result<(CaptureRequest, Option<Attenuation>), Failure> {
-        let Some(path) = &self.like else { return Ok((self.live.capture.request()?, None)) };
-        let format = Format::of_path(path).map_err(Failure::usage)?;
-        let mut traces = FileTraces::open(path, format, ReadOptions::default())?;
-        let first = traces.first()?;
-        let settings = first.waveform.details().settings.as_deref().cloned().unwrap_or_default();
-        let unknown =
-            || anyhow::anyhow!("{} does not state how it was captured: give the options", path.display());
-        let request = settings::request_of(&settings).map_err(Failure::failed)?;
-        let request = request.ok_or_else(unknown).map_err(Failure::Failed)?;
-        let attenuation = settings::attenuation_of(&settings).map_err(Failure::failed)?;
-        Ok((self.live.capture.changed(request, &self.given)?, attenuation))
     }
 
     /// Captures as often as was asked for, or until Ctrl-C. Returns how often there was something to show.

@@ -259,13 +259,13 @@ impl CaptureArguments {
     pub(super) fn changed(
         &self,
         request: CaptureRequest,
+        ahead: Option<ChannelSet>,
         given: &GivenOptions<Self>,
     ) -> Result<CaptureRequest, Failure> {
         let own = self.request_after(Some(request.channels))?;
         let mut changed = request;
-        if let Some(channels) = self.named_channels() {
-            changed.channels = channels;
-        }
+        let named = [ahead, self.named_channels()].into_iter().flatten();
+        changed.channels = named.reduce(ChannelSet::union).unwrap_or(changed.channels);
         let mut take = |name: &str, take: &dyn Fn(&mut CaptureRequest)| {
             if given.has(name) {
                 take(&mut changed);

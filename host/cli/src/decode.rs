@@ -18,7 +18,7 @@ use super::table::Table;
 use scopething::atomic::{AtomicError, AtomicFile};
 use scopething_files::Format;
 use scopething_files::decode::{
-    self, DecodeError, DecodeOptions, Decoded, Decoders, Found, SigrokError, Stack, lanes,
+    self, DecodeError, DecodeOptions, Decoded, Decoders, Found, Shown, SigrokError, Stack, lanes,
 };
 use scopething_files::plot::{AnnotationLane, PictureSize, png, svg};
 use scopething_waveform::quantity_text::quantity;
@@ -54,7 +54,7 @@ pub(super) struct Arguments {
     decoders: Vec<Stack>,
     /// Only these annotations, as sigrok-cli has them, such as uart=rx-data
     #[arg(short = 'A', long, value_name = "DECODER=CLASS")]
-    annotations: Option<String>,
+    annotations: Option<Shown>,
     /// Where an analog channel changes from low to high [default: the middle between its lowest and highest sample]
     #[arg(long, value_name = "V", value_parser = volts, allow_hyphen_values = true)]
     threshold: Option<f64>,
@@ -75,6 +75,9 @@ impl Arguments {
         // Before anything is captured.
         let outputs = self.outputs()?;
         let described = Decoders::of(&self.decoders)?;
+        if let Some(shown) = &self.annotations {
+            shown.check(&described)?;
+        }
         let waveform = match self.source.source()? {
             Source::File(path) => self.source.read(path)?.waveform,
             Source::Capture(channels) => self.source.capture(session, channels).await?,

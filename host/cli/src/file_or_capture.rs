@@ -10,6 +10,7 @@ use super::failure::Failure;
 use super::file_arguments::FileArguments;
 use super::file_traces::{FileTrace, FileTraces};
 use super::given_options::GivenOptions;
+use super::like_arguments::LikeArguments;
 use super::live::LiveArguments;
 use super::session::Session;
 use scopething_files::pieces::Pieces;
@@ -31,9 +32,20 @@ pub(super) struct FileOrCapture {
     #[command(flatten)]
     pub(super) reading: FileArguments,
     #[command(flatten)]
-    given_of_capture: GivenOptions<LiveArguments>,
+    given_of_capture: GivenOptions<CaptureOptions>,
+    #[command(flatten)]
+    like: LikeArguments,
     #[command(flatten)]
     live: LiveArguments,
+}
+
+/// All options of a capture.
+#[derive(Debug, Args)]
+struct CaptureOptions {
+    #[command(flatten)]
+    _like: LikeArguments,
+    #[command(flatten)]
+    _live: LiveArguments,
 }
 
 /// Which of the two it is.
@@ -90,8 +102,8 @@ impl FileOrCapture {
         session: &mut Session,
         channels: Option<ChannelSet>,
     ) -> Result<Waveform, Failure> {
-        let request = self.live.capture.request_after(channels)?;
-        let mut live = self.live.prepare(session, &request, None).await?;
+        let (request, attenuation) = self.like.request(&self.live.capture, channels)?;
+        let mut live = self.live.prepare(session, &request, attenuation).await?;
         live.next().await?.ok_or(Failure::Cancelled)
     }
 

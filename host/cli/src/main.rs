@@ -30,6 +30,7 @@ mod identity;
 mod info;
 mod interrupt;
 mod licences;
+mod like_arguments;
 mod list;
 mod live;
 mod live_view;

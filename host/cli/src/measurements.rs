@@ -38,6 +38,7 @@ pub(super) fn tables(analysis: &WaveformAnalysis) -> String {
         text += &Table::new(lines).to_string();
     }
     for channel in &analysis.channels {
+        text += &part(channel);
         text += &reasons(channel);
     }
     text += &delays(analysis);
@@ -45,6 +46,17 @@ pub(super) fn tables(analysis: &WaveformAnalysis) -> String {
         text += &spectrum(channel);
     }
     text
+}
+
+/// What is not of all samples of a long channel.
+fn part(channel: &ChannelAnalysis) -> String {
+    let Some(samples) = channel.part_samples else { return String::new() };
+    let span = quantity(samples as f64 / channel.sample_rate_hz, "s", 3);
+    let spectrum = if channel.spectrum.is_some() { " and spectrum" } else { "" };
+    format!(
+        "shape{spectrum} of {}: of its first {span}, as it is long; --from and --for choose another part\n",
+        channel.channel
+    )
 }
 
 /// Why something of a channel is unknown, a line for each reason.

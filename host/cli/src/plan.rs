@@ -12,6 +12,7 @@ use super::batch::{answer_lines, malformed, refused};
 use super::capture_arguments::{CaptureArguments, UrlArgument};
 use super::failure::Failure;
 use super::generator;
+use super::like_arguments::LikeArguments;
 use super::live::print_notices;
 use super::meanwhile::MeanwhileArguments;
 use super::session::Session;
@@ -27,6 +28,8 @@ Examples:
       Which trace mode, sample rate, converter and trigger settings, and why not another mode
   scopething plan L --period 1s --json
       The same for programs
+  scopething plan --like trace.csv --samples 12000
+      What would repeat the capture in a file, with more samples
   scopething plan --batch < requests.jsonl
       A plan for each line, such as {\"args\": {\"channels\": [\"A\"], \"period\": 0.001, \"nsamples\": 1000}}";
 
@@ -36,6 +39,8 @@ Examples:
 pub(super) struct Arguments {
     #[command(flatten)]
     url: UrlArgument,
+    #[command(flatten)]
+    like: LikeArguments,
     #[command(flatten)]
     capture: CaptureArguments,
     #[command(flatten)]
@@ -57,8 +62,8 @@ impl Arguments {
         let generator =
             generator_request.as_ref().map(GeneratorRequest::plan).transpose().map_err(Failure::usage)?;
         let driven = generator.as_ref().map_or(BusyOutputs::NOTHING, GeneratorPlan::driven);
-        let request = self.capture.request()?;
-        let probe = self.capture.probe(&self.url.parse()?.unwrap_or_default(), None)?;
+        let (request, attenuation) = self.like.request(&self.capture, None)?;
+        let probe = self.capture.probe(&self.url.parse()?.unwrap_or_default(), attenuation)?;
         let plan = plan_capture(&BS05, &probe, &request, driven)?;
         let refused = refusals(&plan, &request, driven)?;
         let mut out = crate::terminal::stdout();

@@ -56,6 +56,8 @@ mod read;
 mod readers;
 mod rows;
 #[cfg(not(target_family = "wasm"))]
+mod spool;
+#[cfg(not(target_family = "wasm"))]
 pub mod stream;
 mod write;
 mod writers;
@@ -69,6 +71,8 @@ pub use readers::{
     ReadOptions, SETTINGS_NOTE, SrReader, VcdReader, WavReader, open, open_pieces, open_with,
 };
 pub use rows::Rows;
+#[cfg(not(target_family = "wasm"))]
+pub use spool::{Spool, spooled};
 pub use write::{PieceWriter, TraceWriter, WriteError};
 #[cfg(not(target_family = "wasm"))]
 pub use writers::{SaveError, TraceFile};

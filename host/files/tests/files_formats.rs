@@ -241,6 +241,37 @@ fn vcd_has_each_change_at_its_time() {
     assert_eq!(time_us, 100);
 }
 
+/// Of a period that is no whole number of picoseconds, times are rounded as sigrok rounds them: in picoseconds it would
+/// make a million samples of each 24.
+#[test]
+fn vcd_rounds_times_to_a_hundredth_of_a_sample() {
+    for (rate_hz, unit) in [(24e6, (100, vcd::TimescaleUnit::PS)), (7_372_800.0, (1, vcd::TimescaleUnit::NS))]
+    {
+        let levels: Vec<u8> = (0..5000).map(|index| u8::from(index / 5 % 2 == 1)).collect();
+        let line = Series::new(Channel::L[0], 0.0, f64::recip(rate_hz), Samples::Levels(levels));
+        let waveform = Waveform::new(rate_hz, vec![line], Details::default()).unwrap();
+        let bytes = encoded(Format::Vcd, &waveform);
+        let mut parser = vcd::Parser::new(bytes.as_slice());
+        let header = parser.parse_header().unwrap();
+        assert_eq!(header.timescale, Some(unit), "{rate_hz}");
+        let unit_s = if unit.1 == vcd::TimescaleUnit::PS { 1e-10 } else { 1e-9 };
+        let times: Vec<u64> = parser
+            .filter_map(|command| match command.unwrap() {
+                vcd::Command::Timestamp(time) => Some(time),
+                _ => None,
+            })
+            .collect();
+        let expected = (0..=1000).map(|change| (f64::from(change * 5) / rate_hz / unit_s).round() as u64);
+        assert!(times.into_iter().eq(expected), "{rate_hz}");
+        // Its own notes have the rate.
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("x.vcd");
+        std::fs::write(&path, &bytes).unwrap();
+        let read = scopething_files::open(&path, Format::Vcd).unwrap().read().unwrap();
+        assert_eq!(read.as_ref().map(Waveform::channels), Some(waveform.channels()), "{rate_hz}");
+    }
+}
+
 #[test]
 fn wav_holds_volts_of_the_analog_channels() {
     let mut reader = hound::WavReader::new(io::Cursor::new(encoded(Format::Wav, &recording()))).unwrap();

@@ -26,29 +26,101 @@ impl Clipping {
     /// What lies within one and a half steps of the top, or half a step of the bottom, is at the end.
     #[must_use]
     pub fn of(samples: &[f32], range: Range) -> Self {
-        let (low, high) = (range.low.min(range.high) as f32, range.low.max(range.high) as f32);
         let (min, max) = extremes(samples);
-        let widest = (high - low) / MIN_STEPS;
         let count = |extreme: f32| samples.iter().filter(|&&sample| sample == extreme).count();
-        let mut clipping = Self::default();
-        // The step is looked for only where even the widest one reaches the end.
-        if min - 0.5 * widest <= low {
+        let above_min = || {
             let next = |next, sample| if sample > min && sample < next { sample } else { next };
-            let above_min = fold(samples, min + widest, next) - min;
-            clipping.low = if min - 0.5 * above_min <= low { count(min) } else { 0 };
-        }
-        if max + 1.5 * widest >= high {
+            fold(samples, f32::INFINITY, next)
+        };
+        let below_max = || {
             let next = |next, sample| if sample < max && sample > next { sample } else { next };
-            let below_max = max - fold(samples, max - widest, next);
-            clipping.high = if max + 1.5 * below_max >= high { count(max) } else { 0 };
+            fold(samples, f32::NEG_INFINITY, next)
+        };
+        let range = Bounds::of(range);
+        Self {
+            low: if range.holds_bottom(min, above_min) { count(min) } else { 0 },
+            high: if range.holds_top(max, below_max) { count(max) } else { 0 },
         }
-        clipping
     }
 
     /// Whether any sample is at an end.
     #[must_use]
     pub fn is_any(self) -> bool {
         self != Self::default()
+    }
+}
+
+/// A range, its bottom below its top, and the widest step of a converter over it.
+struct Bounds {
+    low: f32,
+    high: f32,
+    widest: f32,
+}
+
+impl Bounds {
+    fn of(range: Range) -> Self {
+        let (low, high) = (range.low.min(range.high) as f32, range.low.max(range.high) as f32);
+        Self { low, high, widest: (high - low) / MIN_STEPS }
+    }
+
+    /// Whether the lowest sample is at the bottom. The next value above it is looked for only where even the widest step
+    /// reaches the end.
+    fn holds_bottom(&self, min: f32, above_min: impl FnOnce() -> f32) -> bool {
+        let step = || above_min().min(min + self.widest) - min;
+        min - 0.5 * self.widest <= self.low && min - 0.5 * step() <= self.low
+    }
+
+    /// Whether the highest sample is at the top.
+    fn holds_top(&self, max: f32, below_max: impl FnOnce() -> f32) -> bool {
+        let step = || max - below_max().max(max - self.widest);
+        max + 1.5 * self.widest >= self.high && max + 1.5 * step() >= self.high
+    }
+}
+
+/// The lowest and the highest of samples that come one by one, what is next to them, and how often they came.
+#[derive(Clone, Copy, Debug)]
+pub struct Ends {
+    min: f32,
+    above_min: f32,
+    at_min: usize,
+    max: f32,
+    below_max: f32,
+    at_max: usize,
+}
+
+impl Default for Ends {
+    fn default() -> Self {
+        let (min, max) = (f32::INFINITY, f32::NEG_INFINITY);
+        Self { min, above_min: min, at_min: 0, max, below_max: max, at_max: 0 }
+    }
+}
+
+impl Ends {
+    /// Takes a finite sample.
+    pub fn take(&mut self, sample: f32) {
+        if sample < self.min {
+            (self.above_min, self.min, self.at_min) = (self.min, sample, 1);
+        } else if sample > self.min {
+            self.above_min = self.above_min.min(sample);
+        } else {
+            self.at_min += 1;
+        }
+        if sample > self.max {
+            (self.below_max, self.max, self.at_max) = (self.max, sample, 1);
+        } else if sample < self.max {
+            self.below_max = self.below_max.max(sample);
+        } else {
+            self.at_max += 1;
+        }
+    }
+
+    /// As [`Clipping::of`] all samples that came.
+    #[must_use]
+    pub fn clipping(&self, range: Range) -> Clipping {
+        let range = Bounds::of(range);
+        let is_low = range.holds_bottom(self.min, || self.above_min);
+        let is_high = range.holds_top(self.max, || self.below_max);
+        Clipping { low: if is_low { self.at_min } else { 0 }, high: if is_high { self.at_max } else { 0 } }
     }
 }
 
@@ -128,6 +200,11 @@ mod tests {
             let samples = converted(bits, 1.3);
             let ends = |end: f32| samples.iter().filter(|&&sample| sample == end).count();
             let expected = Clipping { low: ends(-1.0), high: ends(1.0 - 2.0_f32.powi(1 - bits)) };
+            let mut one_by_one = Ends::default();
+            for &sample in &samples {
+                one_by_one.take(sample);
+            }
+            assert_eq!(one_by_one.clipping(RANGE), expected, "{bits} bits");
             assert!(expected.low > 100 && expected.high > 100);
             assert_eq!(Clipping::of(&samples, RANGE), expected, "{bits} bits");
         }
@@ -136,7 +213,13 @@ mod tests {
     #[test]
     fn what_stays_inside_is_not_clipped() {
         for (bits, amplitude) in [(8, 0.98), (12, 0.998)] {
-            assert!(!Clipping::of(&converted(bits, amplitude), RANGE).is_any(), "{bits} bits");
+            let samples = converted(bits, amplitude);
+            assert!(!Clipping::of(&samples, RANGE).is_any(), "{bits} bits");
+            let mut one_by_one = Ends::default();
+            for &sample in &samples {
+                one_by_one.take(sample);
+            }
+            assert!(!one_by_one.clipping(RANGE).is_any(), "{bits} bits");
         }
         assert!(!Clipping::of(&[], RANGE).is_any());
         assert!(!Clipping::of(&[f32::NAN, 0.0], RANGE).is_any());

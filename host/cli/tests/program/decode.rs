@@ -172,6 +172,14 @@ async fn decoders_that_cannot_be_run_are_refused() {
     for (decoder, parts) in cases {
         assert_wrong_usage(&[(&["decode", file, "-P", decoder], parts)]).await;
     }
+    for (annotations, parts) in [
+        ("unknown", &["\"unknown\"", "uart"][..]),
+        ("uart=rx", &["\"rx\"", "rx-data"]),
+        ("uart=rx-data,spi", &["\"spi\"", "uart"]),
+    ] {
+        let arguments = ["decode", file, "-P", "uart:rx=L2,baudrate=115200", "-A", annotations];
+        assert_wrong_usage(&[(&arguments, parts)]).await;
+    }
     let wrong =
         scopething_in(directory.path(), &["decode", file, "-P", "uart:rx=L2,baudrate=fast"]).await.refused(1);
     assert!(wrong.contains("requires a number"), "{wrong}");
@@ -179,6 +187,20 @@ async fn decoders_that_cannot_be_run_are_refused() {
     let missing =
         Running::start(command.env("SCOPETHING_SIGROK_CLI", "no-such-program")).finish().await.refused(1);
     assert!(missing.contains("apt install sigrok-cli"), "{missing}");
+}
+
+/// Of two decoders beside each other, annotations of one are asked for.
+#[tokio::test]
+async fn annotations_of_one_decoder_are_chosen() {
+    let directory = tempfile::tempdir().unwrap();
+    captured(directory.path(), &["u.sr"]).await;
+    let both = ["decode", "u.sr", "-P", "uart:rx=L2,baudrate=115200", "-P", "i2c:scl=L0,sda=L1"];
+    let arguments = [&both[..], &["-A", "uart=rx-data:rx-start", "--json"]].concat();
+    let found = annotations(&scopething_in(directory.path(), &arguments).await.done());
+    let classes: std::collections::BTreeSet<&str> =
+        found.iter().filter_map(|annotation| annotation["class"].as_str()).collect();
+    assert_eq!(classes.into_iter().collect::<Vec<_>>(), ["rx-data", "rx-start"]);
+    assert!(found.iter().all(|annotation| annotation["decoder"] == "uart-1"), "{found:?}");
 }
 
 /// A program that writes down what it was started with, and stays.

@@ -388,6 +388,18 @@ async fn capture_is_repeated_like_a_file() {
         assert_eq!(other["settings"]["request"]["period"], 0.001);
         assert!(again["settings"]["device"].as_str().is_some_and(|device| device.ends_with(" BS000501")));
     }
+    let planned =
+        scopething_in(directory.path(), &["plan", "--like", "t.csv", "--json"]).await.done().object();
+    let expected = ["A", "L0", "--period", "2ms", "--samples", "500", "--trigger", "A", "--level", "1.25V"];
+    let expected = [&["plan", "--json"][..], &expected, &["--type", "falling", "--position", "0.5"]].concat();
+    assert_eq!(planned, scopething_in(directory.path(), &expected).await.done().object());
+    let url = "sim:?A=sine,10kHz,0..3V&clock=fast";
+    let measured = ["analyse", "L3", "--like", "t.csv", "--url", url, "--json"];
+    let measured = scopething_in(directory.path(), &measured).await.done().object();
+    // What is named takes the place of the file's channels.
+    assert_eq!(measured["channels"].as_object().unwrap().keys().collect::<Vec<_>>(), ["L3"]);
+    let of_a_file = scopething_in(directory.path(), &["analyse", "t.csv", "--like", "t.sr"]).await.refused(2);
+    assert!(of_a_file.contains("--like is of a capture"), "{of_a_file}");
     fs::write(directory.path().join("plain.csv"), "time,A\n0,1\n1,2\n").unwrap();
     let refused = capture_in(directory.path(), &["--like", "plain.csv"]).await.refused(1);
     assert!(refused.contains("does not state how it was captured"), "{refused}");

@@ -2,6 +2,7 @@
 //! `sigrok-cli` runs.
 
 mod levels;
+mod shown;
 mod sigrok;
 mod spec;
 
@@ -13,6 +14,7 @@ use scopething_waveform::waveform::Waveform;
 use thiserror::Error;
 
 use self::levels::{LogicLevels, Thresholded};
+pub use self::shown::Shown;
 pub use self::sigrok::{Decoder, ListedDecoder, SigrokError, list};
 pub use self::spec::{DecoderSpec, Stack};
 use crate::plot::{Annotation as PlotAnnotation, AnnotationLane};
@@ -55,7 +57,7 @@ impl Decoders {
 #[derive(Debug, Clone, Default)]
 pub struct DecodeOptions {
     /// Only these annotations, as sigrok-cli has them, such as `uart=rx-data`; none: all but single bits.
-    pub annotations: Option<String>,
+    pub annotations: Option<Shown>,
     /// Where an analog channel changes from low to high, in volts; none: the middle between its lowest and highest sample.
     pub threshold: Option<f64>,
     /// How long sigrok-cli may take; none: as long as it wants.
@@ -110,10 +112,19 @@ pub fn decode(
 ) -> Result<Decoded, DecodeError> {
     let levels = LogicLevels::new(waveform, options.threshold);
     let mut found = Vec::new();
+    if let Some(shown) = &options.annotations {
+        shown.check(described)?;
+    }
     for Stack(stack) in stacks {
         let (checked, used) = check(stack, described, &levels)?;
+        let shown = options.annotations.as_ref().map(|shown| shown.of(stack));
+        // Of this one nothing is asked for.
+        if shown == Some(None) {
+            continue;
+        }
+        let shown = shown.flatten();
+        let shown = shown.as_deref();
         let samples = levels.write(&used)?;
-        let shown = options.annotations.as_deref();
         let annotations = sigrok::decode(&samples.described(), &checked.text, shown, options.limit)?;
         let kept = annotations.into_iter().filter(|annotation| {
             let decoder = checked.decoders.get(annotation.decoder_id());

@@ -65,6 +65,8 @@ pub struct Decoder {
     pub(super) optional_channels: Vec<String>,
     pub(super) options: Vec<String>,
     described_options: Vec<String>,
+    /// The classes of its annotations.
+    pub(super) classes: Vec<String>,
     rows: Vec<Row>,
 }
 
@@ -151,6 +153,7 @@ impl Decoder {
                     decoder.options.push(name);
                     decoder.described_options.push(entry.to_owned());
                 }
+                "Annotation classes" => decoder.classes.push(name),
                 "Annotation rows" => decoder.rows.extend(Row::parse(entry)),
                 _ => {}
             }
@@ -358,6 +361,7 @@ mod tests {
             (decoder.outputs.join(" "), decoder.options.join(" ")),
             ("i2c".to_owned(), "address_format".to_owned())
         );
+        assert_eq!(decoder.classes, ["start", "bit"]);
         assert_eq!((decoder.row_of("ack"), decoder.row_of("other")), ("Address/data", "other"));
         assert!(decoder.is_of_bits("bit") && !decoder.is_of_bits("ack"));
         assert!(decoder.optional_channels.is_empty());

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use thiserror::Error;
 
 use crate::pieces::Held;
-use crate::{Format, TraceWriter, WriteError};
+use crate::{Format, TraceWriter, WriteError, spool};
 use scopething::atomic::{AtomicError, AtomicFile, directory_of};
 use scopething_waveform::waveform::{Outline, Samples, Waveform};
 
@@ -111,7 +111,7 @@ impl TraceFile {
     pub fn begin(&mut self, outline: &Outline) -> Result<(), SaveError> {
         // What is written to a pipe or a device has no directory to keep something in.
         let is_file = self.file.handed_over().is_ok_and(|length| length.is_some());
-        let spool = if is_file { directory_of(self.file.path()).to_owned() } else { std::env::temp_dir() };
+        let spool = if is_file { directory_of(self.file.path()).to_owned() } else { spool::directory() };
         self.held = Some(Held::of(outline));
         let begun = match self.writer.by_pieces() {
             Some(writer) => writer.begin(outline, &spool, &mut self.file),

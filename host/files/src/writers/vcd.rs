@@ -2,7 +2,8 @@
 //! reals.
 //!
 //! Times count from the first sample, in the coarsest unit of which all of them are whole multiples: sigrok takes a sample
-//! in each unit. Where there is none they are rounded to picoseconds. The last time is when the last samples end, so that
+//! in each unit. Where there is none they are rounded to the coarsest unit that is a hundredth of a sample period or less,
+//! as in sigrok's own dumps: of 24 MHz in picoseconds it would make a million samples of 24. The last time is when the last samples end, so that
 //! programs that hold each value until the next time have as many samples as were written. A comment has the rates, and
 //! the trigger if there was one; another one has all [that is known](crate::facts).
 
@@ -36,6 +37,9 @@ const UNITS: [(u32, TimescaleUnit, f64); 13] = [
     PICOSECONDS,
 ];
 const PICOSECONDS: (u32, TimescaleUnit, f64) = (1, TimescaleUnit::PS, 1e12);
+
+/// The fewest units in a sample period where times are rounded to them.
+const MIN_UNITS_A_SAMPLE: f64 = 100.0;
 
 /// A part of a unit that no program sees.
 const INVISIBLE: f64 = 1e-6;
@@ -154,7 +158,7 @@ fn units(seconds: f64, units_a_second: f64) -> u64 {
     (seconds * units_a_second).round() as u64
 }
 
-/// The coarsest unit of which the times of all samples are whole multiples.
+/// The coarsest unit of which the times of all samples are whole multiples, or that is fine enough to round them.
 fn unit_of(outline: &Outline) -> (u32, TimescaleUnit, f64) {
     let start_s = outline.start_s();
     let error = |seconds: f64, units_a_second: f64| {
@@ -171,7 +175,11 @@ fn unit_of(outline: &Outline) -> (u32, TimescaleUnit, f64) {
                 && error(series.start_s - start_s, units_a_second) <= INVISIBLE
         })
     };
-    UNITS.into_iter().find(suits).unwrap_or(PICOSECONDS)
+    let shortest_s = outline.channels.iter().map(|series| series.period_s).fold(f64::INFINITY, f64::min);
+    let is_fine =
+        |&(.., units_a_second): &(u32, TimescaleUnit, f64)| shortest_s * units_a_second >= MIN_UNITS_A_SAMPLE;
+    let rounding = || UNITS.into_iter().find(is_fine).unwrap_or(PICOSECONDS);
+    UNITS.into_iter().find(suits).unwrap_or_else(rounding)
 }
 
 /// One line; the end of a comment, `$end`, cannot come from a user's text.

@@ -64,6 +64,9 @@ struct ChannelObject<'a> {
     not_numbers: usize,
     /// Samples at the ends of the range.
     clipped: Option<Clipping>,
+    /// Of how many samples the shape and the spectrum are, where that is not all.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    part_samples: Option<usize>,
     #[serde(flatten)]
     measured: MeasuredObject<'a>,
     /// Why keys are null.
@@ -91,6 +94,7 @@ impl<'a> ChannelObject<'a> {
             sample_rate: channel.sample_rate_hz,
             not_numbers: channel.not_numbers,
             clipped: channel.clipping,
+            part_samples: channel.part_samples,
             measured,
             unknown: channel.unknown().into_iter().map(|(key, why)| (key, why.to_string())).collect(),
             spectrum,

@@ -4,8 +4,7 @@ use std::collections::VecDeque;
 
 use scopething_core::analysis::{ChannelDelay, DelayMeter, Edge, EdgeMeter};
 
-use super::delay::DelayUnknown;
-use super::{ChannelAnalysis, LogicMeasurements, Measurements, PairDelay, WaveformAnalysis};
+use super::{ChannelAnalysis, LogicMeasurements, Measurements, WaveformAnalysis, delays};
 use crate::waveform::{Outline, Samples, SeriesOutline};
 
 /// Measures the logic lines of a capture whose samples come piece by piece: each piece has the samples of every channel
@@ -67,6 +66,7 @@ impl LineMeter {
                     high: *high as f64 / levels.count.max(1) as f64,
                     edges: edges.measurements(outline.period_s),
                 }),
+                part_samples: None,
                 spectrum: None,
             }
         };
@@ -153,18 +153,11 @@ impl LineDelays {
     #[must_use]
     pub fn finish(mut self) -> WaveformAnalysis {
         self.others.iter_mut().for_each(|pair| pair.compare(f64::INFINITY));
-        let hertz = |channel: &ChannelAnalysis| (channel.channel, channel.measurements.edges().frequency_hz);
-        let has_frequency = |channel: &ChannelAnalysis| hertz(channel).1.is_some();
-        let reference = self.channels.iter().position(has_frequency).unwrap_or(0);
-        let mut delays = Vec::new();
-        if let Some(from) = self.channels.get(reference) {
-            for to in self.channels.iter().filter(|to| to.channel != from.channel) {
-                let pair = self.others.iter().find(|pair| pair.rises.outline.channel == to.channel);
-                let delay = pair.and_then(|pair| pair.meter.delay());
-                let delay = delay.ok_or_else(|| DelayUnknown::of(hertz(from), hertz(to)));
-                delays.push(PairDelay { from: from.channel, to: to.channel, delay });
-            }
-        }
+        let between = |_from: usize, to: usize| {
+            let channel = self.channels.get(to)?.channel;
+            self.others.iter().find(|pair| pair.rises.outline.channel == channel)?.meter.delay()
+        };
+        let delays = delays(&self.channels, between);
         WaveformAnalysis { channels: self.channels, delays }
     }
 }

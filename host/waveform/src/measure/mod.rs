@@ -23,6 +23,7 @@ mod delay;
 mod harmonics;
 mod json;
 mod lines;
+mod long;
 mod spectrum;
 mod unknown;
 mod window;
@@ -37,6 +38,7 @@ use scopething_core::trace::SampleTimes;
 
 pub use delay::DelayUnknown;
 pub use lines::{LineDelays, LineMeter};
+pub use long::{Census, LongSeries, PART_SAMPLES, for_each_value};
 pub use spectrum::{AmplitudeSpectrum, DistortionUnknown, Peak, Spectrum, SpectrumError};
 pub use unknown::WhyUnknown;
 pub use window::{UnknownWindow, Window};
@@ -114,6 +116,9 @@ pub struct ChannelAnalysis {
     pub clipping: Option<Clipping>,
     /// What is measured of it.
     pub measurements: Measurements,
+    /// Of how many samples the shape, the averaged wave and the spectrum are, where that is not all: see
+    /// [`WaveformAnalysis::of_long`].
+    pub part_samples: Option<usize>,
     /// The spectrum, where it was [asked for](WaveformAnalysis::with_spectra).
     pub spectrum: Option<Result<Spectrum, SpectrumError>>,
 }
@@ -146,21 +151,14 @@ impl WaveformAnalysis {
         let series = recording.channels();
         let channels: Vec<ChannelAnalysis> =
             series.iter().map(|series| ChannelAnalysis::of(recording, series)).collect();
-        let has_frequency = |channel: &ChannelAnalysis| channel.measurements.edges().frequency_hz.is_some();
-        let reference = channels.iter().position(has_frequency).unwrap_or(0);
-        let compared: Vec<_> = channels.iter().zip(series).collect();
-        let mut delays = Vec::new();
-        if let Some(&first) = compared.get(reference) {
-            for &other in compared.iter().filter(|(_, other)| other.channel != first.1.channel) {
-                let by_samples =
-                    wave_of(first).zip(wave_of(other)).and_then(|(one, two)| delay::between(&one, &two));
-                let by_edges = || ChannelDelay::between(&timed(first.0, first.1), &timed(other.0, other.1));
-                let delay = by_samples
-                    .or_else(by_edges)
-                    .ok_or_else(|| DelayUnknown::of(frequency_of(first.0), frequency_of(other.0)));
-                delays.push(PairDelay { from: first.1.channel, to: other.1.channel, delay });
-            }
-        }
+        let compared = |index: usize| channels.get(index).zip(series.get(index));
+        let between = |from: usize, to: usize| {
+            let (first, other) = (compared(from)?, compared(to)?);
+            let by_samples =
+                wave_of(first).zip(wave_of(other)).and_then(|(one, two)| delay::between(&one, &two));
+            by_samples.or_else(|| ChannelDelay::between(&timed(first.0, first.1), &timed(other.0, other.1)))
+        };
+        let delays = delays(&channels, between);
         Self { channels, delays }
     }
 
@@ -201,9 +199,26 @@ impl ChannelAnalysis {
             not_numbers,
             clipping: waveform.clipping(series),
             measurements,
+            part_samples: None,
             spectrum: None,
         }
     }
+}
+
+/// Every other channel against the first one that has a frequency, by the numbers of the two among all.
+fn delays(
+    channels: &[ChannelAnalysis],
+    between: impl Fn(usize, usize) -> Option<ChannelDelay>,
+) -> Vec<PairDelay> {
+    let has_frequency = |channel: &ChannelAnalysis| channel.measurements.edges().frequency_hz.is_some();
+    let reference = channels.iter().position(has_frequency).unwrap_or(0);
+    let Some(from) = channels.get(reference) else { return Vec::new() };
+    let others = channels.iter().enumerate().filter(|(index, _)| *index != reference);
+    let pair = |(index, to): (usize, &ChannelAnalysis)| {
+        let unknown = || DelayUnknown::of(frequency_of(from), frequency_of(to));
+        PairDelay { from: from.channel, to: to.channel, delay: between(reference, index).ok_or_else(unknown) }
+    };
+    others.map(pair).collect()
 }
 
 fn times(series: &Series) -> SampleTimes {
@@ -235,12 +250,18 @@ fn analog(samples: &[f32], times: SampleTimes) -> Box<AnalogMeasurements> {
             (levels.mean, levels.rms, levels.ac_rms) = (of_numbers.mean, of_numbers.rms, of_numbers.ac_rms);
         }
     }
+    let averaged_wave = averaged(&analysis, &sound(samples, &analysis), times);
+    Box::new(AnalogMeasurements { analysis, averaged_wave })
+}
+
+/// The averaged single wave of samples without wild ones; empty if there is none.
+fn averaged(analysis: &Analysis, samples: &[f32], times: SampleTimes) -> Vec<f32> {
     let mut averaged_wave = vec![0.0; WAVE_POINTS];
-    let is_averaged = |wave: Wave| wave.average(&sound(samples, &analysis), times, &mut averaged_wave);
+    let is_averaged = |wave: Wave| wave.average(samples, times, &mut averaged_wave);
     if !analysis.wave.is_some_and(is_averaged) {
         averaged_wave.clear();
     }
-    Box::new(AnalogMeasurements { analysis, averaged_wave })
+    averaged_wave
 }
 
 /// A series whose samples that are wild or no numbers lie on straight lines between their neighbours.
