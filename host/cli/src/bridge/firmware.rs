@@ -183,18 +183,25 @@ fn board(drive: &Path) -> Option<&'static Chip> {
 async fn find(chip: &Chip, named: Option<&Path>, wait: Duration) -> Result<PathBuf, Failure> {
     let deadline = tokio::time::Instant::now() + wait;
     loop {
-        if let Some((named, other)) =
-            named.and_then(|named| Some((named, board(named)?))).filter(|(_, other)| *other != chip)
-        {
+        let drives = named.map_or_else(mounted, |named| vec![named.to_owned()]);
+        let (mut boards, mut others) = (Vec::new(), Vec::new());
+        for drive in drives {
+            match board(&drive) {
+                Some(found) if found == chip => boards.push(drive),
+                Some(found) => others.push((drive, found)),
+                None => {}
+            }
+        }
+        let is_over = named.is_some() || tokio::time::Instant::now() >= deadline;
+        if let Some((drive, other)) = others.first().filter(|_| boards.is_empty() && is_over) {
             return Err(Failure::Failed(anyhow::anyhow!(
                 "the board at {} has another chip: the firmware is for {}, not {}",
-                named.display(),
+                drive.display(),
                 chip.name,
                 other.name
             )));
         }
-        let drives = named.map_or_else(mounted, |named| vec![named.to_owned()]);
-        let mut boards = drives.into_iter().filter(|drive| board(drive) == Some(chip));
+        let mut boards = boards.into_iter();
         match (boards.next(), boards.next()) {
             (Some(drive), None) => return Ok(drive),
             (Some(one), Some(other)) => {

@@ -1,4 +1,4 @@
-//! `scopething bridge`: manages the job and the stored traces of an RP2040 bridge.
+//! `scopething bridge`: manages the job and the stored traces of a bridge.
 
 mod bands;
 mod firmware;
@@ -43,7 +43,7 @@ Examples:
 The URL is bridge://DEVICE or bridge://HOST:PORT; SCOPETHING_URL spares naming it again. Captures by this \
 computer go through the bridge with the same URL: `scopething capture --url bridge:///dev/ttyUSB0`.";
 
-/// Manage an RP2040 bridge: its job, and the traces it has stored
+/// Manage a bridge: its job, and the traces it has stored
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct Arguments {

@@ -1,7 +1,7 @@
 //! What is made of the traces on this screen alone: averages, math, spectrum, X-Y, persistence, references and a mask. None of
 //! it changes what is captured, and other screens of the same instrument have their own.
 
-use scopething_serve::client::Knobs;
+use scopething_serve::client::{Ended, Knobs};
 use scopething_waveform::measure::{AmplitudeSpectrum, Window};
 
 use super::arithmetic::{Average, Operation};
@@ -88,9 +88,13 @@ impl Default for Analysis {
 }
 
 impl Analysis {
-    /// Whether every sample is needed, and not only the extremes of each column.
+    /// Whether every sample is needed, and not only the extremes of each column of what is on the screen.
     pub(super) fn needs_samples(&self) -> bool {
-        self.average.most() > 1 || self.math.is_some() || self.spectrum.is_some() || self.xy
+        self.average.most() > 1
+            || self.math.is_some()
+            || self.spectrum.is_some()
+            || self.xy
+            || self.test.is_some()
     }
 
     /// Makes of a trace what is to be shown. Whether it leaves a mask that stops the captures.
@@ -98,7 +102,8 @@ impl Analysis {
         self.average.add(picture);
         self.derive(picture);
         let Some(test) = &mut self.test else { return false };
-        if test.tested == Some(picture.about.seq) {
+        // What rolls is shown again and again.
+        if test.tested == Some(picture.about.seq) || picture.about.ended == Ended::Roll {
             return false;
         }
         test.tested = Some(picture.about.seq);

@@ -4,7 +4,7 @@ use scopething_serve::client::FrameChannel;
 
 use super::picture::Line;
 
-/// A tenth of the range to either side of the middle is no edge.
+/// A twentieth of the range to either side of the middle is no edge.
 const HYSTERESIS: f64 = 0.05;
 
 /// When a signal crosses its middle.

@@ -237,8 +237,17 @@ impl Model {
         }
     }
 
+    /// Shows the list of traces, once it is there.
+    fn list_history(&mut self) -> Order {
+        self.history.get_or_insert_default();
+        Order::List
+    }
+
     pub(super) fn take_history(&mut self, traces: Vec<KeptTrace>) {
-        self.history.get_or_insert_default().take(traces);
+        // It may have been closed meanwhile.
+        if let Some(history) = &mut self.history {
+            history.take(traces);
+        }
     }
 
     /// What is to be sent though nobody asked for it.
@@ -430,7 +439,7 @@ impl Model {
         }
         match action {
             Action::Back => None,
-            Action::History => Some(Order::List),
+            Action::History => Some(self.list_history()),
             Action::ToggleRun => {
                 command(json!({"type": "run", "run": if run == Run::Stop { "run" } else { "stop" }}))
             }
@@ -544,7 +553,7 @@ impl Model {
                 self.forget();
                 self.analysis.restart();
             }
-            Look::History => return Some(Order::List),
+            Look::History => return Some(self.list_history()),
             Look::Pin(name) => {
                 let seq = self.shown()?.about.seq;
                 return Some(Order::Command(json!({"type": "pin", "seq": seq, "name": name})));

@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 use ratatui::layout::Rect;
 use scopething_files::plot::terminal::{Canvas, Ink};
 
+use super::arithmetic::Operation;
 use super::knobs::Side;
 use super::model::Model;
 
@@ -49,6 +50,7 @@ pub(super) struct Scale {
     channels: [(f64, f64); 2],
     window: Option<(f64, f64)>,
     xy: bool,
+    math: Option<Operation>,
 }
 
 impl Scale {
@@ -62,6 +64,7 @@ impl Scale {
             channels: Side::BOTH.map(channel),
             window: model.window(),
             xy: model.analysis.xy,
+            math: model.analysis.math,
         }
     }
 }

@@ -32,6 +32,11 @@ impl Pointer {
     pub(super) fn take(&mut self, event: MouseEvent, model: &mut Model) -> Option<Order> {
         let at = Position::new(event.column, event.row);
         model.point_at(at);
+        if model.history.is_some() || model.help.is_some() {
+            // What it would turn is not on the screen.
+            self.drag = None;
+            return None;
+        }
         match event.kind {
             MouseEventKind::Down(MouseButton::Left) => return self.press(at, model),
             MouseEventKind::Drag(MouseButton::Left) => self.drag_to(at, model),
@@ -47,9 +52,6 @@ impl Pointer {
         self.drag = None;
         if let Some(segment) = segment_at(&model.layout, at) {
             return click(segment, model);
-        }
-        if model.history.is_some() || model.help.is_some() {
-            return None;
         }
         let lane = model.layout.lanes.iter().find(|(_, lane)| is_in_margin(*lane, at)).map(|(line, _)| *line);
         if let Some(line) = lane {

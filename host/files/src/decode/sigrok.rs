@@ -39,7 +39,7 @@ pub enum SigrokError {
         message: String,
     },
     /// It did not end in time.
-    #[error("sigrok-cli did not end within {} s: decode a shorter trace, or by `scopething decode`", limit.as_secs())]
+    #[error("sigrok-cli did not end within {} s", limit.as_secs())]
     TooLong {
         /// How long it had.
         limit: Duration,
@@ -308,7 +308,7 @@ fn read_aside(
 ) -> std::thread::JoinHandle<Vec<u8>> {
     std::thread::spawn(move || {
         let mut bytes = Vec::new();
-        // What breaks off is shorter, and the status says why.
+        // What breaks off is shorter, and the status shows why.
         let _ = stream.map(|mut stream| stream.read_to_end(&mut bytes));
         drop(ended);
         bytes
