@@ -101,7 +101,8 @@ pub(super) async fn run(
         undrawn: Vec::new(),
         dirty: true,
     };
-    show(screen, client, interrupts).await
+    // The frames that it holds make it large.
+    Box::pin(show(screen, client, interrupts)).await
 }
 
 async fn show(mut screen: Screen<'_>, client: Client, interrupts: &Interrupts) -> Result<(), Failure> {
