@@ -100,6 +100,7 @@ pub struct Bridge<F> {
     fault: Cell<Option<Fault>>,
     scope: Cell<Option<SerialNumber>>,
     captures: Cell<u32>,
+    within_bands: Cell<u32>,
     /// How often the bridge was started.
     boot: u32,
     /// The time at power-up in microseconds since 1970, if a computer has given it.
@@ -135,6 +136,7 @@ impl<F> Bridge<F> {
             fault: Cell::new(None),
             scope: Cell::new(None),
             captures: Cell::new(0),
+            within_bands: Cell::new(0),
             changed: Signal::new(),
             state_changed: Signal::new(),
             taker: Cell::new(Taker::Uplink),
@@ -155,6 +157,14 @@ impl<F> Bridge<F> {
             }
         }
         self.changed.signal(());
+    }
+
+    /// Reports an edge of the trigger input: ends the wait of an armed job for its trigger, and else captures once without
+    /// one. It is ignored while something else was ordered, and while the BitScope is lent to the other end of the uplink.
+    pub fn trigger(&self, now: Instant) {
+        if self.order.get().is_none() && !self.is_lent(now) {
+            self.set_order(Order::CaptureNow);
+        }
     }
 
     /// What the bridge does, for its LED.
@@ -255,15 +265,23 @@ impl<F> Bridge<F> {
         self.up.clear();
     }
 
+    /// Whether bytes of the BitScope pass to somebody.
+    fn passes(&self) -> bool {
+        self.taker.get() == Taker::Direct || self.mode.get() == Mode::PassThrough
+    }
+
+    /// Whether whoever they pass to has used the BitScope just now.
+    fn is_lent(&self, now: Instant) -> bool {
+        self.passes() && now < self.lent_until.get()
+    }
+
     /// Whom the BitScope is for at this moment.
     pub(crate) fn want(&self, now: Instant) -> Want {
-        let passes = self.taker.get() == Taker::Direct || self.mode.get() == Mode::PassThrough;
-        let lent = passes && now < self.lent_until.get();
         match self.order.get() {
-            _ if lent => Want::PassThrough,
+            _ if self.is_lent(now) => Want::PassThrough,
             Some(order) => Want::Order(order),
             None if self.armed.get() => Want::Job,
-            None if passes => Want::PassThrough,
+            None if self.passes() => Want::PassThrough,
             None => Want::Nothing,
         }
     }
@@ -312,8 +330,8 @@ impl<F> Bridge<F> {
         }
     }
 
-    pub(crate) fn set_job(&self, job: Job) {
-        self.job.set(Some(job));
+    pub(crate) fn set_job(&self, job: &Job) {
+        self.job.set(Some(*job));
     }
 
     /// Lets the job run from its beginning, or not at all.
@@ -352,6 +370,15 @@ impl<F> Bridge<F> {
 
     pub(crate) fn set_scope(&self, scope: Option<SerialNumber>) {
         self.scope.set(scope);
+    }
+
+    /// How many traces were not kept since power-up, as their values lay within the bands of the job.
+    pub(crate) fn within_bands(&self) -> u32 {
+        self.within_bands.get()
+    }
+
+    pub(crate) fn count_within_bands(&self) {
+        self.within_bands.set(self.within_bands.get().wrapping_add(1));
     }
 
     pub(crate) fn count_capture(&self) {

@@ -10,7 +10,7 @@
 //! use embedded_storage_async::nor_flash::MultiwriteNorFlash;
 //! use scopething_bridge::control::Bridge;
 //! use scopething_bridge::job::{Runner, ScopeStream};
-//! use scopething_bridge::store::{Store, StoreError, StoreLayout};
+//! use scopething_bridge::store::{Store, StoreError, StoreLayout, StoreMemory};
 //! use scopething_bridge::uplink::{About, Board, Uplink};
 //! use scopething_core::scope::LinkProfile;
 //! use scopething_core::time::Clock;
@@ -18,7 +18,7 @@
 //!
 //! async fn run<F, S, C, R, W, B>(
 //!     flash: F, layout: StoreLayout, scope: S, clock: C, mut receiver: R, mut sender: W, board: B,
-//!     about: About<'_>, buffer: &mut TraceBuffer,
+//!     about: About<'_>, buffer: &mut TraceBuffer, memory: &'static mut StoreMemory<16_384>,
 //! ) -> Result<(), StoreError>
 //! where
 //!     F: MultiwriteNorFlash,
@@ -28,7 +28,7 @@
 //!     W: Write<Error = R::Error>,
 //!     B: Board,
 //! {
-//!     let mut store = Store::open(flash, layout, &mut []).await?;
+//!     let mut store = Store::open(flash, layout, memory).await?;
 //!     let stored = store.job().await?;
 //!     let bridge = Bridge::new(store, stored);
 //!     let mut runner = Runner::new(&bridge, scope, clock.clone(), LinkProfile::SERIAL, buffer);
@@ -53,6 +53,7 @@ pub mod control;
 pub mod events;
 #[cfg(feature = "fake")]
 pub mod fake;
+pub mod flash_chip;
 pub mod ftdi;
 pub mod job;
 pub mod led;

@@ -5,10 +5,12 @@ use std::collections::BTreeMap;
 
 use embassy_futures::block_on;
 use scopething_bridge::fake::FakeFlash;
-use scopething_bridge::store::{Keep, Place, Store, StoreError, StoreLayout, StoredJob, TraceContext};
+use scopething_bridge::store::{
+    Keep, Place, Store, StoreError, StoreLayout, StoreMemory, StoredJob, TraceContext, fit_layout,
+};
 use scopething_core::device::BS05;
 use scopething_core::link::bridge::wear;
-use scopething_core::link::bridge::{Ended, Job, Repeat, ToFlash, TraceId, WhenFull};
+use scopething_core::link::bridge::{Bands, Ended, Job, Repeat, ToFlash, TraceId, WhenFull};
 use scopething_core::plan::{BusyOutputs, CaptureRequest, ChannelSet, plan_capture};
 use scopething_core::time::{Instant, Micros};
 use scopething_core::trace::{DumpChannel, EndReason, Trace, TraceBuffer};
@@ -22,6 +24,15 @@ const KEEP: Keep = Keep { traces: None, when_full: WhenFull::DropOldest };
 
 fn layout() -> StoreLayout {
     StoreLayout::of(0..SECTORS as u32 * 4096).unwrap()
+}
+
+/// Memory for one store, with so many bytes for traces.
+fn memory<const TRACE_BYTES: usize>() -> &'static mut StoreMemory<TRACE_BYTES> {
+    Box::leak(Box::default())
+}
+
+fn no_memory() -> &'static mut StoreMemory<0> {
+    memory()
 }
 
 fn request(channels: &str, samples: u32) -> CaptureRequest {
@@ -108,6 +119,7 @@ fn job(number: u32) -> StoredJob {
         keep: None,
         when_full: WhenFull::Stop,
         flash: ToFlash::Each,
+        bands: Bands::NONE,
     };
     StoredJob { job, armed: number.is_multiple_of(2) }
 }
@@ -125,7 +137,7 @@ struct Reported {
 /// Fills the ring, goes round it, erases, changes the job. Ends when the power does.
 async fn run(flash: FakeFlash) -> (FakeFlash, Reported) {
     let mut reported = Reported::default();
-    let mut store = match Store::open(flash, layout(), &mut []).await {
+    let mut store = match Store::open(flash, layout(), no_memory()).await {
         Ok(store) => store,
         Err(error) => panic!("{error}"),
     };
@@ -170,7 +182,7 @@ fn stored_traces_survive_power_failure() {
             let (mut flash, reported) = Box::pin(run(flash)).await;
             assert!(!flash.is_powered(), "operation {operation}");
             flash.power_up();
-            let mut store = Store::open(flash, layout(), &mut []).await.unwrap();
+            let mut store = Store::open(flash, layout(), no_memory()).await.unwrap();
             let found = check_all(&mut store).await;
             let context = format!("operation {operation}: {found:?}");
             // They are the newest, without a gap; the one that was being written may have been finished.
@@ -201,7 +213,7 @@ fn stored_traces_survive_power_failure() {
 #[test]
 fn all_sectors_wear_alike() {
     block_on(async {
-        let mut store = Store::open(FakeFlash::new(SECTORS), layout(), &mut []).await.unwrap();
+        let mut store = Store::open(FakeFlash::new(SECTORS), layout(), no_memory()).await.unwrap();
         for id in 1..=400 {
             assert_eq!(append(&mut store, id, KEEP).await, Ok(TraceId(id)));
         }
@@ -223,7 +235,7 @@ fn all_sectors_wear_alike() {
 fn full_store_is_reported_and_keeps_its_traces() {
     block_on(async {
         let keep = Keep { traces: Some(3), when_full: WhenFull::Stop };
-        let mut store = Store::open(FakeFlash::new(SECTORS), layout(), &mut []).await.unwrap();
+        let mut store = Store::open(FakeFlash::new(SECTORS), layout(), no_memory()).await.unwrap();
         for id in 1..=3 {
             assert!(store.has_room(300, keep, Place::Flash));
             assert_eq!(append(&mut store, id, keep).await, Ok(TraceId(id)));
@@ -254,12 +266,12 @@ fn foreign_flash_is_treated_as_empty() {
         for seed in 0..20 {
             let mut flash = FakeFlash::new(SECTORS);
             fastrand::Rng::with_seed(seed).fill(flash.bytes_mut());
-            let mut store = Store::open(flash, layout(), &mut []).await.unwrap();
+            let mut store = Store::open(flash, layout(), no_memory()).await.unwrap();
             assert_eq!(check_all(&mut store).await, [] as [u32; 0]);
             assert_eq!(store.job().await, Ok(None));
             assert_eq!(append(&mut store, 1, KEEP).await, Ok(TraceId(1)), "seed {seed}");
             store.set_job(&job(3)).await.unwrap();
-            let mut store = Store::open(store.into_flash(), layout(), &mut []).await.unwrap();
+            let mut store = Store::open(store.into_flash(), layout(), no_memory()).await.unwrap();
             assert_eq!(check_all(&mut store).await, [1]);
             assert_eq!(store.job().await, Ok(Some(job(3))));
         }
@@ -270,11 +282,11 @@ fn foreign_flash_is_treated_as_empty() {
 fn one_copy_of_the_job_is_enough() {
     block_on(async {
         for copy in [0, 1] {
-            let mut store = Store::open(FakeFlash::new(SECTORS), layout(), &mut []).await.unwrap();
+            let mut store = Store::open(FakeFlash::new(SECTORS), layout(), no_memory()).await.unwrap();
             store.set_job(&job(6)).await.unwrap();
             let mut flash = store.into_flash();
             flash.bytes_mut()[copy * 2 * 4096..][..2 * 4096].fill(0x5a);
-            let mut store = Store::open(flash, layout(), &mut []).await.unwrap();
+            let mut store = Store::open(flash, layout(), no_memory()).await.unwrap();
             assert_eq!(store.job().await, Ok(Some(job(6))), "copy {copy}");
         }
     });
@@ -283,11 +295,11 @@ fn one_copy_of_the_job_is_enough() {
 #[test]
 fn trace_whose_flash_fails_is_not_reported() {
     block_on(async {
-        let mut store = Store::open(FakeFlash::new(SECTORS), layout(), &mut []).await.unwrap();
+        let mut store = Store::open(FakeFlash::new(SECTORS), layout(), no_memory()).await.unwrap();
         append(&mut store, 1, KEEP).await.unwrap();
         // A byte of the record, behind the eight sectors of settings and index.
         store.flash().bytes_mut()[8 * 4096 + 5] ^= 1;
-        let mut store = Store::open(store.into_flash(), layout(), &mut []).await.unwrap();
+        let mut store = Store::open(store.into_flash(), layout(), no_memory()).await.unwrap();
         assert_eq!(store.record_from(TraceId::FIRST).await, Err(StoreError::Flash));
     });
 }
@@ -304,7 +316,7 @@ fn foreign_traces_are_hidden_and_their_ids_skipped() {
         }
     });
     block_on(async {
-        let mut store = Store::open(flash, layout(), &mut []).await.unwrap();
+        let mut store = Store::open(flash, layout(), no_memory()).await.unwrap();
         assert_eq!(store.status().traces, 0);
         assert_eq!(store.record_from(TraceId::FIRST).await, Ok(None));
         assert_eq!(append(&mut store, 3, KEEP).await, Ok(TraceId(3)));
@@ -324,14 +336,14 @@ fn flash_of_version_4_stays_readable() {
         }
     }
     block_on(async {
-        let mut store = Store::open(flash, layout(), &mut []).await.unwrap();
+        let mut store = Store::open(flash, layout(), no_memory()).await.unwrap();
         assert_eq!(check_all(&mut store).await, [3]);
         assert_eq!(store.status().unreadable, 0);
         assert_eq!(store.job().await, Ok(Some(job(6))));
         assert_eq!(store.count_start().await, Ok(3));
         assert_eq!(append(&mut store, 4, KEEP).await, Ok(TraceId(4)));
         store.set_job(&job(9)).await.unwrap();
-        let mut store = Store::open(store.into_flash(), layout(), &mut []).await.unwrap();
+        let mut store = Store::open(store.into_flash(), layout(), no_memory()).await.unwrap();
         assert_eq!(check_all(&mut store).await, [3, 4]);
         assert_eq!(store.job().await, Ok(Some(job(9))), "the newer form counts");
     });
@@ -347,7 +359,7 @@ fn flash_of_older_versions_is_reported_unreadable() {
         for item in [&[0, 1, 0, 100][..], &[1, 2, 2], &[2, 3, 2, 2, 100], &[3, 9, 7, 3, 4, 100]] {
             queue.push(item, false).await.unwrap();
         }
-        let mut store = Store::open(flash, layout(), &mut []).await.unwrap();
+        let mut store = Store::open(flash, layout(), no_memory()).await.unwrap();
         let status = store.status();
         assert_eq!((status.traces, status.unreadable, status.erasures), (0, 3, 7));
         assert_eq!(append(&mut store, 4, KEEP).await, Ok(TraceId(4)));
@@ -358,7 +370,7 @@ fn flash_of_older_versions_is_reported_unreadable() {
 #[test]
 fn traces_in_memory_wear_out_nothing_and_keep_their_numbers() {
     block_on(async {
-        let memory = || Vec::leak(vec![0; 20_000]);
+        let memory = memory::<20_000>;
         let mut store = Store::open(FakeFlash::new(SECTORS), layout(), memory()).await.unwrap();
         assert_eq!(append(&mut store, 1, KEEP).await, Ok(TraceId(1)));
         for id in 2..=9 {
@@ -404,9 +416,7 @@ fn default_spacing_keeps_every_sector_for_five_years() {
     /// So many numbers of traces in memory are reserved at once.
     const RESERVED: f64 = 4096.0;
     block_on(async {
-        let memory: Vec<_> = (0..400).map(|_| Vec::leak(vec![0; 1024])).collect();
-        let mut memory = memory.into_iter();
-        let mut store = Store::open(FakeFlash::new(SECTORS), layout(), &mut []).await.unwrap();
+        let mut store = Store::open(FakeFlash::new(SECTORS), layout(), no_memory()).await.unwrap();
         // 256 bytes: the shortest trace, with which the index wears the most.
         let shortest = 3;
         let spacing_s = wear::default_spacing_s(store.status().capacity_bytes, 256);
@@ -417,7 +427,7 @@ fn default_spacing_keeps_every_sector_for_five_years() {
             while captured >= RESERVED {
                 captured -= RESERVED;
                 // A start reserves as so many traces do.
-                store = Store::open(store.into_flash(), layout(), memory.next().unwrap()).await.unwrap();
+                store = Store::open(store.into_flash(), layout(), memory::<1024>()).await.unwrap();
                 append_to(&mut store, shortest, KEEP, Place::Memory).await.unwrap();
             }
             now_s += spacing_s;
@@ -432,5 +442,92 @@ fn default_spacing_keeps_every_sector_for_five_years() {
         // What is there to be used up is used, and reported.
         assert!(traces.iter().all(|&count| count + 2 >= MAX_ERASURES), "{traces:?}");
         assert!(reported.abs_diff(traces[0]) <= 1, "{reported}, {traces:?}");
+    });
+}
+
+const MIB: u32 = 1 << 20;
+
+/// A store from the beginning of a flash that has so many bytes, opened as the firmware does.
+async fn open_fitted(mut flash: FakeFlash, bytes: u32, is_certain: bool) -> Store<FakeFlash> {
+    let layout = fit_layout(&mut flash, 0, bytes, is_certain, no_memory()).await.unwrap();
+    Store::open(flash, layout, no_memory()).await.unwrap()
+}
+
+/// A flash of 4 MiB with the store of firmware that took it for one of 2, which has stored so many traces.
+async fn flash_of_small_store(traces: u32) -> FakeFlash {
+    let layout = StoreLayout::of(0..2 * MIB).unwrap();
+    let mut store = Store::open(FakeFlash::new(1024), layout, no_memory()).await.unwrap();
+    store.count_start().await.unwrap();
+    for id in 1..=traces {
+        append(&mut store, id, KEEP).await.unwrap();
+    }
+    store.into_flash()
+}
+
+#[test]
+fn new_flash_is_used_as_far_as_it_goes() {
+    block_on(async {
+        for bytes in [2 * MIB, 4 * MIB] {
+            let mut store = open_fitted(FakeFlash::new(1024), bytes, true).await;
+            let capacity = store.status().capacity_bytes;
+            assert!(capacity > bytes / 100 * 92 && capacity < bytes, "{capacity}");
+            store.count_start().await.unwrap();
+            append(&mut store, 1, KEEP).await.unwrap();
+            let mut store = open_fitted(store.into_flash(), bytes, true).await;
+            assert_eq!((check_all(&mut store).await, store.status().capacity_bytes), (vec![1], capacity));
+            // A chip that does not answer this time is taken for one of 2 MiB.
+            let mut store = open_fitted(store.into_flash(), 2 * MIB, false).await;
+            assert_eq!((check_all(&mut store).await, store.status().capacity_bytes), (vec![1], capacity));
+        }
+        let no_room = fit_layout(&mut FakeFlash::new(16), 8 * 4096, 16 * 4096, true, no_memory()).await;
+        assert_eq!(no_room, Err(StoreError::Full));
+    });
+}
+
+#[test]
+fn store_with_traces_stays_as_it_is_and_grows_once_they_are_erased() {
+    block_on(async {
+        let mut store = open_fitted(flash_of_small_store(9).await, 4 * MIB, true).await;
+        let small = store.status().capacity_bytes;
+        assert_eq!(check_all(&mut store).await, [1, 2, 3, 4, 5, 6, 7, 8, 9]);
+        assert!(small < 2 * MIB);
+        store.erase_through(TraceId(9)).await.unwrap();
+        let mut store = open_fitted(store.into_flash(), 4 * MIB, true).await;
+        assert!(store.status().capacity_bytes > 2 * small);
+        assert_eq!(append(&mut store, 10, KEEP).await, Ok(TraceId(10)));
+        let mut store = open_fitted(store.into_flash(), 4 * MIB, true).await;
+        assert_eq!(check_all(&mut store).await, [10]);
+        assert_eq!(store.count_start().await, Ok(2), "settings and counters are where they were");
+    });
+}
+
+#[test]
+fn power_cut_while_the_store_grows_leaves_one_that_works() {
+    block_on(async {
+        let mut store =
+            Store::open(flash_of_small_store(5).await, StoreLayout::of(0..2 * MIB).unwrap(), no_memory())
+                .await
+                .unwrap();
+        store.erase_through(TraceId(5)).await.unwrap();
+        let flash = store.into_flash();
+        let mut whole = flash.clone();
+        let before = whole.operations();
+        fit_layout(&mut whole, 0, 4 * MIB, true, no_memory()).await.unwrap();
+        let operations = whole.operations() - before;
+        assert!(operations > 10, "{operations}");
+        for operation in 0..operations {
+            let mut flash = flash.clone();
+            flash.cut_power_at(before + operation, 7 + u64::from(operation));
+            assert!(
+                fit_layout(&mut flash, 0, 4 * MIB, true, no_memory()).await.is_err(),
+                "operation {operation}"
+            );
+            flash.power_up();
+            let mut store = open_fitted(flash, 4 * MIB, true).await;
+            assert!(store.status().capacity_bytes > 3 * MIB, "operation {operation}");
+            assert_eq!(append(&mut store, 6, KEEP).await, Ok(TraceId(6)), "operation {operation}");
+            let mut store = open_fitted(store.into_flash(), 4 * MIB, true).await;
+            assert_eq!(check_all(&mut store).await, [6], "operation {operation}");
+        }
     });
 }

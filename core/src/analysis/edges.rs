@@ -26,16 +26,24 @@ pub struct Edge {
 /// noise makes it cross several times on the way, it is half way between the first and the last crossing. Wild samples are
 /// passed over. A series of one level has none, constant or with noise.
 pub fn analog_edges<'a>(samples: &'a [f32], levels: &Levels) -> impl Iterator<Item = Edge> + Clone + use<'a> {
+    edges_of_values(samples.iter().copied(), levels)
+}
+
+/// As [`analog_edges`], of samples that are computed as they are read.
+pub(super) fn edges_of_values<I: Iterator<Item = f32> + Clone>(
+    samples: I,
+    levels: &Levels,
+) -> impl Iterator<Item = Edge> + Clone + use<I> {
     let middle = levels.at(0.5);
     let hysteresis = (3.0 * levels.relative_noise()).max(MIN_HYSTERESIS);
     // Noise beyond that is the signal itself, sampled a few times a period.
     let hysteresis = if hysteresis <= MAX_HYSTERESIS { hysteresis } else { MIN_HYSTERESIS };
     let (low, high) = (levels.at(0.5 - hysteresis), levels.at(0.5 + hysteresis));
     let mut state = AnalogLevel { middle, low, high, is_high: None, previous: None, crossings: None };
-    let samples = if levels.are_two() { samples } else { &[] };
+    let samples = samples.take(if levels.are_two() { usize::MAX } else { 0 });
     let levels = *levels;
-    let sound = samples.iter().enumerate().filter(move |&(_, &sample)| !levels.is_wild(sample));
-    sound.filter_map(move |(index, &sample)| state.next(index as f64, f64::from(sample)))
+    let sound = samples.enumerate().filter(move |&(_, sample)| !levels.is_wild(sample));
+    sound.filter_map(move |(index, sample)| state.next(index as f64, f64::from(sample)))
 }
 
 #[derive(Clone)]

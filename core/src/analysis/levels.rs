@@ -99,18 +99,26 @@ impl Levels {
     /// sawtooth which it finds, as noise moves extremes. Of a series that is noise about one level both are its mean.
     #[must_use]
     pub fn of(samples: &[f32]) -> Option<Self> {
-        let (min, max) = extremes(samples)?;
-        let count = samples.len() as f64;
-        let mean = samples.iter().map(|&sample| f64::from(sample)).sum::<f64>() / count;
-        let squares: f64 = samples.iter().map(|&sample| f64::from(sample) - mean).map(|off| off * off).sum();
-        let variance = squares / count;
-        let Extent { low, high, outliers } = Extent::of(samples, min, max);
-        let noise = noise(samples, high - low);
+        Self::of_values(&samples.iter().copied())
+    }
+
+    /// As [`of`](Self::of), of samples that are computed each time they are read, which are up to ten: no memory is needed
+    /// for them.
+    #[must_use]
+    pub fn of_values(samples: &(impl Iterator<Item = f32> + Clone)) -> Option<Self> {
+        Some(Self::beyond(&Moments::of(samples)?, samples))
+    }
+
+    /// The levels of samples whose moments are known.
+    pub(super) fn beyond(moments: &Moments, samples: &(impl Iterator<Item = f32> + Clone)) -> Self {
+        let &Moments { count, min, max, mean, .. } = moments;
+        let Extent { low, high, outliers } = Extent::of(samples, moments);
+        let noise = noise(samples, count, high - low);
         let histogram = Histogram::new(samples, low, high);
         let mut levels = Self {
             mean,
-            rms: sqrt(variance + mean * mean),
-            ac_rms: sqrt(variance),
+            rms: moments.rms(),
+            ac_rms: sqrt(moments.variance),
             min,
             max,
             peak_to_peak: max - min,
@@ -125,13 +133,10 @@ impl Levels {
             dwells: false,
         };
         if high - low < NOISE_PEAK_TO_PEAK * noise && histogram.middle_share() > NOISE_IN_MIDDLE {
-            let inside = samples
-                .iter()
-                .map(|&sample| f64::from(sample))
-                .filter(|sample| (low..=high).contains(sample));
-            levels.top = inside.sum::<f64>() / (samples.len() - outliers).max(1) as f64;
+            let inside = samples.clone().map(f64::from).filter(|sample| (low..=high).contains(sample));
+            levels.top = inside.sum::<f64>() / (count - outliers).max(1) as f64;
             levels.base = levels.top;
-            return Some(levels);
+            return levels;
         }
         let [base, top] = [Side::Lower, Side::Upper].map(|side| histogram.level(samples, side));
         (levels.base, levels.top) = (base.unwrap_or(low), top.unwrap_or(high));
@@ -140,7 +145,7 @@ impl Levels {
             let share = |excess: f64| Some(excess / (levels.top - levels.base));
             (levels.overshoot, levels.undershoot) = (share(max - levels.top), share(levels.base - min));
         }
-        Some(levels)
+        levels
     }
 
     /// Whether what looks like two levels is noise between two steps of a converter, with edges that come irregularly: the
@@ -192,16 +197,38 @@ impl Levels {
     }
 }
 
-/// The lowest and the highest sample; `None` if there is none, or one that is not a finite number.
-pub(super) fn extremes(samples: &[f32]) -> Option<(f64, f64)> {
-    let mut bounds: Option<(f32, f32)> = None;
-    for &sample in samples {
-        if !sample.is_finite() {
-            return None;
+/// What sums and comparisons of the samples show, in three passes over them.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Moments {
+    pub(super) count: usize,
+    pub(super) min: f64,
+    pub(super) max: f64,
+    pub(super) mean: f64,
+    pub(super) variance: f64,
+}
+
+impl Moments {
+    /// `None` if there is no sample, or one that is not a finite number.
+    pub(super) fn of(samples: &(impl Iterator<Item = f32> + Clone)) -> Option<Self> {
+        let mut bounds: Option<(f32, f32)> = None;
+        let mut count = 0;
+        for sample in samples.clone() {
+            if !sample.is_finite() {
+                return None;
+            }
+            bounds = Some(bounds.map_or((sample, sample), |(min, max)| (min.min(sample), max.max(sample))));
+            count += 1;
         }
-        bounds = Some(bounds.map_or((sample, sample), |(min, max)| (min.min(sample), max.max(sample))));
+        let (min, max) = bounds?;
+        let mean = samples.clone().map(f64::from).sum::<f64>() / count as f64;
+        let squares: f64 = samples.clone().map(|sample| f64::from(sample) - mean).map(|off| off * off).sum();
+        let (min, max) = (f64::from(min), f64::from(max));
+        Some(Self { count, min, max, mean, variance: squares / count as f64 })
     }
-    bounds.map(|(min, max)| (f64::from(min), f64::from(max)))
+
+    pub(super) fn rms(&self) -> f64 {
+        sqrt(self.variance + self.mean * self.mean)
+    }
 }
 
 /// The few greatest of a number of values, the greatest first.
@@ -232,14 +259,15 @@ struct Extent {
 }
 
 impl Extent {
-    fn of(samples: &[f32], min: f64, max: f64) -> Self {
+    fn of(samples: &(impl Iterator<Item = f32> + Clone), moments: &Moments) -> Self {
+        let &Moments { count, min, max, .. } = moments;
         let whole = Self { low: min, high: max, outliers: 0 };
-        if samples.len() < MIN_SAMPLES_WITH_OUTLIERS {
+        if count < MIN_SAMPLES_WITH_OUTLIERS {
             return whole;
         }
-        let allowed = (samples.len() / SAMPLES_PER_OUTLIER).clamp(1, MAX_OUTLIERS);
+        let allowed = (count / SAMPLES_PER_OUTLIER).clamp(1, MAX_OUTLIERS);
         let (mut lowest, mut highest) = (Greatest::default(), Greatest::default());
-        for &sample in samples {
+        for sample in samples.clone() {
             lowest.take(-f64::from(sample), allowed + 1);
             highest.take(f64::from(sample), allowed + 1);
         }
@@ -252,7 +280,7 @@ impl Extent {
         let mut others = Self { low: high, high: low, outliers: 0 };
         // Behind the last wild sample of those with which the series begins.
         let mut first = None;
-        for (index, sample) in samples.iter().map(|&sample| f64::from(sample)).enumerate() {
+        for (index, sample) in samples.clone().map(f64::from).enumerate() {
             if is_wild(sample) {
                 others.outliers += 1;
             } else {
@@ -270,48 +298,76 @@ impl Extent {
 
 /// The standard deviation of what changes from sample to sample, by which a slope and the few samples at edges do not
 /// count. Known to some 5 %.
-fn noise(samples: &[f32], peak_to_peak: f64) -> f64 {
+fn noise(samples: &(impl Iterator<Item = f32> + Clone), count: usize, peak_to_peak: f64) -> f64 {
     // Both are of noise alone where the signal is slow. Where it bends, the fourth differences hold less of it; where it
     // has an edge each few samples, the second do.
-    let second = noise_by(&[1.0, -2.0, 1.0], samples, peak_to_peak);
-    let fourth: [f64; 5] = [1.0, -4.0, 6.0, -4.0, 1.0];
-    if samples.len() < fourth.len() { second } else { second.min(noise_by(&fourth, samples, peak_to_peak)) }
-}
-
-/// The standard deviation by the median size of differences with these weights.
-fn noise_by(weights: &[f64], samples: &[f32], peak_to_peak: f64) -> f64 {
-    /// The median size of normal noise of standard deviation 1.
-    const MEDIAN: f64 = 0.6745;
-    /// Four intervals an octave, from 2^-14 to 4 times the peak to peak.
-    const SHIFT: u32 = 21;
-    const FIRST: u32 = (127 - 14) << 2;
-    let mut counts = [0_u32; 66];
-    if samples.len() < weights.len() || peak_to_peak <= 0.0 {
+    let (mut second, mut fourth) = (Differences::new(peak_to_peak), Differences::new(peak_to_peak));
+    if peak_to_peak <= 0.0 {
         return 0.0;
     }
-    for around in samples.windows(weights.len()) {
-        let weighted = around.iter().zip(weights).map(|(&sample, weight)| weight * f64::from(sample));
-        let difference: f64 = weighted.sum();
-        let bits = ((difference / peak_to_peak) as f32).abs().to_bits() >> SHIFT;
-        let interval = (bits.saturating_sub(FIRST - 1) as usize).min(counts.len() - 1);
-        if let Some(count) = counts.get_mut(interval) {
+    // What was before: a sample, then its differences of the first order and up.
+    let mut before = [0.0; 4];
+    for (index, sample) in samples.clone().enumerate() {
+        let mut value = f64::from(sample);
+        for (order, before) in (1..).zip(&mut before) {
+            let difference = value - core::mem::replace(before, value);
+            value = difference;
+            match order {
+                2 if index >= 2 => second.add(value),
+                4 if index >= 4 => fourth.add(value),
+                _ => {}
+            }
+        }
+    }
+    // The sums of the squared weights: 1, 2, 1 and 1, 4, 6, 4, 1.
+    let second = second.deviation(6.0);
+    if count < 5 { second } else { second.min(fourth.deviation(70.0)) }
+}
+
+/// How large differences are: four intervals an octave, from 2^-14 to 4 times the peak to peak.
+struct Differences {
+    peak_to_peak: f64,
+    per_peak_to_peak: f32,
+    counts: [u32; 66],
+}
+
+impl Differences {
+    const SHIFT: u32 = 21;
+    const FIRST: u32 = (127 - 14) << 2;
+
+    fn new(peak_to_peak: f64) -> Self {
+        Self { peak_to_peak, per_peak_to_peak: (1.0 / peak_to_peak) as f32, counts: [0; 66] }
+    }
+
+    fn add(&mut self, difference: f64) {
+        let bits = (difference as f32 * self.per_peak_to_peak).abs().to_bits() >> Self::SHIFT;
+        let interval = (bits.saturating_sub(Self::FIRST - 1) as usize).min(self.counts.len() - 1);
+        if let Some(count) = self.counts.get_mut(interval) {
             *count += 1;
         }
     }
-    let spread = sqrt(weights.iter().map(|weight| weight * weight).sum());
-    let half = 0.5 * (samples.len() + 1 - weights.len()) as f64;
-    let mut below = 0.0;
-    for (interval, &count) in counts.iter().enumerate() {
-        let count = f64::from(count);
-        if below + count > half {
-            let Some(interval) = interval.checked_sub(1) else { return 0.0 };
-            let bound = |interval: u32| f64::from(f32::from_bits((FIRST + interval) << SHIFT));
-            let (from, to) = (bound(interval as u32), bound(interval as u32 + 1));
-            return (from + (to - from) * (half - below) / count) * peak_to_peak / (MEDIAN * spread);
+
+    /// The standard deviation of the samples by the median size of their differences, whose weights have this sum of
+    /// squares.
+    fn deviation(&self, squares: f64) -> f64 {
+        /// The median size of normal noise of standard deviation 1.
+        const MEDIAN: f64 = 0.6745;
+        let half = 0.5 * f64::from(self.counts.iter().sum::<u32>());
+        let mut below = 0.0;
+        for (interval, &count) in self.counts.iter().enumerate() {
+            let count = f64::from(count);
+            if below + count > half {
+                let Some(interval) = interval.checked_sub(1) else { return 0.0 };
+                let bound =
+                    |interval: u32| f64::from(f32::from_bits((Self::FIRST + interval) << Self::SHIFT));
+                let (from, to) = (bound(interval as u32), bound(interval as u32 + 1));
+                let median = from + (to - from) * (half - below) / count;
+                return median * self.peak_to_peak / (MEDIAN * sqrt(squares));
+            }
+            below += count;
         }
-        below += count;
+        0.0
     }
-    0.0
 }
 
 #[derive(Clone, Copy)]
@@ -328,10 +384,10 @@ struct Histogram {
 }
 
 impl Histogram {
-    fn new(samples: &[f32], low: f64, high: f64) -> Self {
+    fn new(samples: &(impl Iterator<Item = f32> + Clone), low: f64, high: f64) -> Self {
         let intervals_per_unit = if high > low { INTERVALS as f64 / (high - low) } else { 0.0 };
         let mut histogram = Self { low, intervals_per_unit, counts: [0; INTERVALS] };
-        for &sample in samples.iter().filter(|&&sample| (low..=high).contains(&f64::from(sample))) {
+        for sample in samples.clone().filter(|&sample| (low..=high).contains(&f64::from(sample))) {
             let interval = histogram.interval(sample);
             if let Some(count) = histogram.counts.get_mut(interval) {
                 *count += 1;
@@ -357,7 +413,7 @@ impl Histogram {
     }
 
     /// The level at which the series dwells on one side of the middle, if it does.
-    fn level(&self, samples: &[f32], side: Side) -> Option<f64> {
+    fn level(&self, samples: &(impl Iterator<Item = f32> + Clone), side: Side) -> Option<f64> {
         let (lower, upper) = self.counts.split_at(INTERVALS / 2);
         let (counts, start) = match side {
             Side::Lower => (lower, 0),
@@ -374,11 +430,11 @@ impl Histogram {
 
     /// The mean of the samples about the shortest run of intervals that holds half of them, to half of its length beyond
     /// it on both sides: of normal noise, those within two standard deviations.
-    fn mode(&self, samples: &[f32]) -> Option<f64> {
+    fn mode(&self, samples: &(impl Iterator<Item = f32> + Clone)) -> Option<f64> {
         let (from, to) = self.shortest_half()?;
         let beyond = 0.5 * (self.begin(to) - self.begin(from));
         let range = self.begin(from) - beyond..=self.begin(to) + beyond;
-        let inside = samples.iter().map(|&sample| f64::from(sample)).filter(|sample| range.contains(sample));
+        let inside = samples.clone().map(f64::from).filter(|sample| range.contains(sample));
         let (sum, count) = inside.fold((0.0, 0_u32), |(sum, count), sample| (sum + sample, count + 1));
         (count > 0).then(|| sum / f64::from(count))
     }

@@ -1,7 +1,8 @@
 //! What a captured series shows: levels, edges, transition times, and the periodic wave with its shape.
 //!
 //! [`analyse`] measures one series of samples; [`ChannelDelay`] compares two channels; [`EdgeMeasurements`] counts
-//! the edges of a logic line. What a series does not support is `None` or unknown, never a guess: each value documents
+//! the edges of a logic line; [`leaves_band`] compares values of a trace with what is expected of them, without a copy of its
+//! samples. What a series does not support is `None` or unknown, never a guess: each value documents
 //! when. Spectra are the host's; protocols are left to programs that read the captured files.
 //!
 //! Sums run in double precision or in whole numbers, so that long series do not drift. Nothing is allocated: the
@@ -25,6 +26,7 @@
 //! # Ok::<(), Box<dyn core::error::Error>>(())
 //! ```
 
+mod band;
 mod drift;
 mod edges;
 mod fold;
@@ -39,6 +41,7 @@ mod wave;
 
 use core::fmt;
 
+pub use band::{Band, Measure, Measured, leaves_band};
 pub use edges::{
     ChannelDelay, DelayMeter, Edge, EdgeMeasurements, EdgeMeter, LogicEdges, TimedEdges, analog_edges,
     logic_edges,

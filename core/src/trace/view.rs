@@ -128,8 +128,13 @@ impl<'a> AnalogView<'a> {
         self.scale.step
     }
 
+    /// The value so many steps above the bottom of the range, in volts (or as a fraction of the range in a raw capture).
+    pub(crate) fn value(&self, steps: f64) -> f64 {
+        self.scale.low + steps * self.scale.step
+    }
+
     /// The samples as steps above the bottom of the range: 0 to 255, or 0 to 65535 of a 16-bit capture.
-    pub fn steps(&self) -> impl Iterator<Item = u16> + use<'a> {
+    pub fn steps(&self) -> impl Iterator<Item = u16> + Clone + use<'a> {
         let wide = self.sample_bytes == 2;
         self.raw.chunks_exact(if wide { 2 } else { 1 }).map(move |sample| match *sample {
             [high, low] => steps_of_wide([high, low]),
@@ -139,7 +144,7 @@ impl<'a> AnalogView<'a> {
     }
 
     /// The samples in volts, or as fractions of the range if the capture was raw.
-    pub fn values(&self) -> impl Iterator<Item = f32> + use<'a> {
+    pub fn values(&self) -> impl Iterator<Item = f32> + Clone + use<'a> {
         let scale = self.scale;
         self.steps().map(move |steps| scale.value(steps.into()))
     }
@@ -209,7 +214,7 @@ impl<'a> LogicView<'a> {
     }
 
     /// The levels of one line; none at all if it was not captured.
-    pub fn levels(&self, line: LogicLine) -> impl Iterator<Item = bool> + use<'a> {
+    pub fn levels(&self, line: LogicLine) -> impl Iterator<Item = bool> + Clone + use<'a> {
         let raw = if self.lines & line.bit() == 0 { &[] } else { self.raw };
         raw.iter().map(move |byte| byte & line.bit() != 0)
     }

@@ -8,14 +8,19 @@ use embassy_rp::flash::{Blocking, ERASE_SIZE, Error, Flash};
 use embassy_rp::peripherals::FLASH;
 use embassy_rp::rom_data;
 use embedded_storage_async::nor_flash::{ErrorType, MultiwriteNorFlash, NorFlash, ReadNorFlash};
-use scopething_bridge::store::StoreLayout;
+use scopething_bridge::flash_chip::{self, Reported};
+use scopething_core::link::bridge::{FlashChip, FlashSize};
 
 use super::clock::now_ms;
 use super::lines::{HANDLED_IN_MEMORY, while_flash_is_written};
 use super::watchdog::UPLINK;
 
-/// Bytes of a Pico's flash, and of a Pico 2's.
-const SIZE: usize = if cfg!(feature = "rp235x") { 4 } else { 2 } * 1024 * 1024;
+/// The most that can be mapped.
+const MAX_BYTES: usize = flash_chip::MAX_BYTES as usize;
+/// What there is at the least: on a Pico, and on a Pico 2, which is not asked.
+const ASSUMED_BYTES: u32 = if cfg!(feature = "rp235x") { 4 } else { 2 } << 20;
+/// Where the flash is mapped.
+const FLASH_START: *const u32 = 0x1000_0000 as *const u32;
 /// What is written at once.
 const PAGE: usize = 256;
 /// What maps the flash, 256 bytes of code: at its beginning the second stage of the start, or what the Pico 2's boot ROM has put
@@ -25,6 +30,29 @@ const MAPPED: *const u32 = 0x1000_0000 as *const u32;
 #[cfg(feature = "rp235x")]
 const MAPPED: *const u32 = 0x400e_0000 as *const u32;
 const SECOND_STAGE_WORDS: usize = 64;
+/// What is compared of the flash to find out whether it begins again: the program is longer.
+const COMPARED_WORDS: usize = 1024;
+#[cfg(feature = "rp2040")]
+/// The serial interface to the flash (RP2040 data sheet, section 4.10.13): its status, of which two bits are of
+/// interest, and its FIFOs, which hold so many bytes.
+const SSI_SR: *const u32 = 0x1800_0028 as *const u32;
+#[cfg(feature = "rp2040")]
+const SSI_DR0: *mut u32 = 0x1800_0060 as *mut u32;
+#[cfg(feature = "rp2040")]
+const CAN_SEND: u32 = 1 << 1;
+#[cfg(feature = "rp2040")]
+const HAS_RECEIVED: u32 = 1 << 3;
+#[cfg(feature = "rp2040")]
+const FIFO_BYTES: usize = 16;
+#[cfg(feature = "rp2040")]
+/// What the chip select of the flash is driven to (section 2.19.6.2): the field OUTOVER.
+const QSPI_SS_CTRL: *mut u32 = 0x4001_800c as *mut u32;
+#[cfg(feature = "rp2040")]
+const OUTOVER: u32 = 3 << 8;
+#[cfg(feature = "rp2040")]
+const LOW: u32 = 2 << 8;
+#[cfg(feature = "rp2040")]
+const HIGH: u32 = 3 << 8;
 /// The registers that enable and disable interrupts (Armv6-M reference manual, B3.4).
 const NVIC_ISER: *mut u32 = 0xe000_e100 as *mut u32;
 const NVIC_ICER: *mut u32 = 0xe000_e180 as *mut u32;
@@ -37,11 +65,33 @@ unsafe extern "C" {
     safe static __store_end: u8;
 }
 
-/// The range of flash that is the store's.
-pub(super) fn layout() -> StoreLayout {
-    let range = &raw const __store_start as u32..&raw const __store_end as u32;
-    let Ok(layout) = StoreLayout::of(range) else { panic!("memory.x leaves no room for the store") };
-    layout
+/// The range of flash that is the store's, at the most: the chip may end before.
+pub(super) fn store_range() -> core::ops::Range<u32> {
+    &raw const __store_start as u32..&raw const __store_end as u32
+}
+
+/// Which chip there is.
+pub(super) fn chip() -> FlashChip {
+    // The Pico 2 has another interface to its flash: its size is taken for that of the board.
+    #[cfg(feature = "rp235x")]
+    let reported = Reported::default();
+    #[cfg(feature = "rp2040")]
+    let reported = Reported::ask(|bytes| {
+        alone(|rom| {
+            // SAFETY: `alone` sees to it that no code in flash runs and nothing reads it; the bytes are in memory.
+            unsafe { exchange(rom, bytes.as_mut_ptr(), bytes.len()) }
+        });
+    });
+    reported.chip(ASSUMED_BYTES, begins_again)
+}
+
+/// Whether what is mapped at an offset is the beginning of the flash.
+fn begins_again(offset: u32) -> bool {
+    let offset = offset as usize / size_of::<u32>();
+    // SAFETY: 16 MiB are mapped, whatever the chip has.
+    (0..COMPARED_WORDS).all(|at| unsafe {
+        FLASH_START.add(at).read_volatile() == FLASH_START.add(offset + at).read_volatile()
+    })
 }
 
 /// What the boot ROM has for writing flash (RP2040 data sheet, section 2.8.3.1.3), in the order of its calls.
@@ -77,8 +127,46 @@ unsafe fn operate(rom: &Rom, offset: u32, data: *const u8, length: usize) {
     }
 }
 
-/// As [`operate`], with what it asks for: interrupts whose handlers are in flash wait.
+#[cfg(feature = "rp2040")]
+/// Sends bytes to the flash, and puts what comes back meanwhile in their place.
+///
+/// # Safety
+/// As for [`operate`]; `bytes` are so many in memory.
+#[inline(never)]
+#[unsafe(link_section = ".data.ram_func")]
+unsafe fn exchange(rom: &Rom, bytes: *mut u8, length: usize) {
+    // SAFETY: the caller's; the registers are those of the serial interface, which the ROM has set up for single bytes.
+    unsafe {
+        (rom.connect)();
+        (rom.unmap)();
+        QSPI_SS_CTRL.write_volatile(QSPI_SS_CTRL.read_volatile() & !OUTOVER | LOW);
+        let (mut sent, mut received) = (0, 0);
+        while received < length {
+            let status = SSI_SR.read_volatile();
+            if sent < length && sent - received < FIFO_BYTES && status & CAN_SEND != 0 {
+                SSI_DR0.write_volatile(u32::from(bytes.add(sent).read()));
+                sent += 1;
+            }
+            if received < sent && status & HAS_RECEIVED != 0 {
+                bytes.add(received).write(SSI_DR0.read_volatile() as u8);
+                received += 1;
+            }
+        }
+        QSPI_SS_CTRL.write_volatile(QSPI_SS_CTRL.read_volatile() & !OUTOVER | HIGH);
+        // It also gives the chip select back to the interface.
+        (rom.flush)();
+        (rom.map)();
+    }
+}
+
+/// As [`operate`], with what it asks for.
 fn operate_alone(offset: u32, data: *const u8, length: usize) {
+    // SAFETY: `alone` sees to it that no code in flash runs and nothing reads it; the data is in memory.
+    alone(|rom| unsafe { operate(rom, offset, data, length) });
+}
+
+/// Does something that no code in flash may run beside: interrupts whose handlers are in flash wait.
+fn alone(work: impl FnOnce(&Rom)) {
     let mut second_stage = [0_u32; SECOND_STAGE_WORDS];
     for (place, word) in second_stage.iter_mut().enumerate() {
         // SAFETY: within the 256 bytes.
@@ -106,7 +194,7 @@ fn operate_alone(offset: u32, data: *const u8, length: usize) {
         }
         cortex_m::asm::dsb();
         cortex_m::asm::isb();
-        operate(&rom, offset, data, length);
+        work(&rom);
         for (word, enabled) in others.into_iter().enumerate() {
             NVIC_ISER.add(word).write_volatile(enabled);
         }
@@ -114,11 +202,23 @@ fn operate_alone(offset: u32, data: *const u8, length: usize) {
 }
 
 /// The flash.
-pub(super) struct BoardFlash(Flash<'static, FLASH, Blocking, SIZE>);
+pub(super) struct BoardFlash {
+    flash: Flash<'static, FLASH, Blocking, MAX_BYTES>,
+    /// What the chip has.
+    bytes: usize,
+}
 
 impl BoardFlash {
-    pub(super) fn new(flash: Peri<'static, FLASH>) -> Self {
-        Self(Flash::new_blocking(flash))
+    /// The flash on this chip. Where its size is not certain the store may be larger.
+    pub(super) fn new(flash: Peri<'static, FLASH>, chip: FlashChip) -> Self {
+        let bytes = if chip.size == FlashSize::Assumed { MAX_BYTES } else { chip.bytes as usize };
+        Self { flash: Flash::new_blocking(flash), bytes }
+    }
+
+    /// Whether these bytes are in flash.
+    fn check(&self, offset: u32, length: usize) -> Result<(), Error> {
+        let fits = (offset as usize).checked_add(length).is_some_and(|end| end <= self.bytes);
+        if fits { Ok(()) } else { Err(Error::OutOfBounds) }
     }
 }
 
@@ -132,8 +232,8 @@ pub(super) fn serial_number() -> &'static str {
     #[cfg(feature = "rp2040")]
     {
         // SAFETY: the flash has another owner, who does not use it before this returns: there is one task yet.
-        let mut flash = BoardFlash::new(unsafe { FLASH::steal() });
-        flash.0.blocking_unique_id(&mut number).ok();
+        let mut flash = BoardFlash::new(unsafe { FLASH::steal() }, FlashChip::default());
+        flash.flash.blocking_unique_id(&mut number).ok();
     }
     #[cfg(feature = "rp235x")]
     if let Ok(id) = embassy_rp::otp::get_chipid() {
@@ -151,21 +251,16 @@ impl ErrorType for BoardFlash {
     type Error = Error;
 }
 
-/// Whether these bytes are in flash.
-fn check(offset: u32, length: usize) -> Result<(), Error> {
-    let fits = (offset as usize).checked_add(length).is_some_and(|end| end <= SIZE);
-    if fits { Ok(()) } else { Err(Error::OutOfBounds) }
-}
-
 impl ReadNorFlash for BoardFlash {
     const READ_SIZE: usize = 1;
 
     async fn read(&mut self, offset: u32, bytes: &mut [u8]) -> Result<(), Error> {
-        self.0.blocking_read(offset, bytes)
+        self.check(offset, bytes.len())?;
+        self.flash.blocking_read(offset, bytes)
     }
 
     fn capacity(&self) -> usize {
-        SIZE
+        self.bytes
     }
 }
 
@@ -178,7 +273,7 @@ impl NorFlash for BoardFlash {
         if !whole(from) || !whole(to) || to < from {
             return Err(Error::Unaligned);
         }
-        check(from, (to - from) as usize)?;
+        self.check(from, (to - from) as usize)?;
         for sector in (from..to).step_by(ERASE_SIZE) {
             while_flash_is_written(|| operate_alone(sector, core::ptr::null(), ERASE_SIZE));
             UPLINK.step(now_ms());
@@ -188,7 +283,7 @@ impl NorFlash for BoardFlash {
     }
 
     async fn write(&mut self, offset: u32, bytes: &[u8]) -> Result<(), Error> {
-        check(offset, bytes.len())?;
+        self.check(offset, bytes.len())?;
         let mut place = offset;
         let mut rest = bytes;
         while !rest.is_empty() {

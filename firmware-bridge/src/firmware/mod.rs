@@ -22,13 +22,13 @@ mod watchdog;
 use core::fmt::Write as _;
 
 use embassy_executor::{SpawnError, SpawnToken, Spawner};
-use embassy_rp::gpio::{AnyPin, Level, Output};
+use embassy_rp::gpio::{AnyPin, Input, Level, Output, Pull};
 use scopething_bridge::control::Bridge;
 use scopething_bridge::job::Runner;
 use scopething_bridge::scope_link::ScopePort;
-use scopething_bridge::store::{Store, StoredJob};
+use scopething_bridge::store::{Store, StoreMemory, StoredJob, fit_layout};
 use scopething_bridge::uplink::{About, Uplink};
-use scopething_core::link::bridge::{BoardSettings, Event, Failure, Restart};
+use scopething_core::link::bridge::{BoardSettings, Event, Failure, FlashChip, FlashSize, Restart};
 use scopething_core::scope::LinkProfile;
 use scopething_core::time::Micros;
 use scopething_core::trace::TraceBuffer;
@@ -52,18 +52,27 @@ type BoardRunner = Runner<'static, BoardFlash, ScopePort<'static>, BoardClock>;
 type BoardUplink = Uplink<'static, BoardFlash, BoardClock, board::Pico>;
 
 static TRACE: ConstStaticCell<TraceBuffer> = ConstStaticCell::new(TraceBuffer::new());
-static TRACE_MEMORY: ConstStaticCell<[u8; TRACE_MEMORY_BYTES]> =
-    ConstStaticCell::new([0; TRACE_MEMORY_BYTES]);
+static STORE_MEMORY: ConstStaticCell<StoreMemory<TRACE_MEMORY_BYTES>> =
+    ConstStaticCell::new(StoreMemory::new());
 
 #[embassy_executor::task]
 async fn run(runner: &'static mut BoardRunner) {
     runner.run().await;
 }
 
-/// Opens the store, whatever the flash holds. One that fails, or is smaller than in memory.x, ends the start: the
+/// Opens the store, whatever the flash holds. One that fails, or is too small for program and store, ends the start: the
 /// chip tries again, and the log gives the reason.
-async fn open_store(flash: BoardFlash) -> (Store<BoardFlash>, Option<StoredJob>) {
-    let mut store = match Store::open(flash, flash::layout(), TRACE_MEMORY.take()).await {
+async fn open_store(mut flash: BoardFlash, chip: FlashChip) -> (Store<BoardFlash>, Option<StoredJob>) {
+    let range = flash::store_range();
+    let is_certain = chip.size != FlashSize::Assumed;
+    let end = range.end.min(chip.bytes);
+    let memory = STORE_MEMORY.take();
+    let fitted = fit_layout(&mut flash, range.start, end, is_certain, memory).await;
+    let opened = match fitted {
+        Ok(layout) => Store::open(flash, layout, memory).await,
+        Err(error) => Err(error),
+    };
+    let mut store = match opened {
         Ok(store) => store,
         Err(error) => {
             defmt::error!("the store does not open: {}", error);
@@ -113,14 +122,16 @@ async fn main(spawner: Spawner) {
         Restart::Panic { .. } => Event::PanicRestart,
     });
     let board = embassy_rp::init(lines::config());
-    let flash = BoardFlash::new(board.FLASH);
+    let chip = flash::chip();
+    defmt::info!("flash of {} bytes: {}", chip.bytes, chip.size);
+    let flash = BoardFlash::new(board.FLASH, chip);
     // Ahead of what writes the flash, for what comes meanwhile.
     #[cfg(not(feature = "one-cable"))]
     let lines =
         lines::Lines::start(board.UART0, (board.PIN_0, board.PIN_1, board.PIN_2, board.PIN_3), board.USB);
     #[cfg(feature = "one-cable")]
     let lines = lines::Lines::start(board.USB, board.PIO0, board.PIN_0, board.PIN_1);
-    let (mut store, stored) = open_store(flash).await;
+    let (mut store, stored) = open_store(flash, chip).await;
     let settings = store.board().await.unwrap_or_else(|error| {
         defmt::error!("the settings of the board cannot be read: {}", error);
         board::note(Event::SettingsFailed);
@@ -130,7 +141,7 @@ async fn main(spawner: Spawner) {
     // Only now: a store that holds something else is erased, which may take longer than the watchdog waits.
     let watchdog = watchdog::start(board.WATCHDOG);
     let bridge: &BoardBridge = BRIDGE.init(Bridge::new(store, stored));
-    let about = About { firmware: version(), restart, last_failure };
+    let about = About { firmware: version(), restart, last_failure, flash: chip };
     let uplink = UPLINK_STATE.init(Uplink::new(bridge, BoardClock, board::Pico, about));
     let Some(port) = LINE.port() else { panic!("the line has no port") };
     let runner = RUNNER.init(Runner::new(bridge, port, BoardClock, PROFILE, TRACE.take()));
@@ -141,6 +152,11 @@ async fn main(spawner: Spawner) {
     spawn(spawner, panel::show(led, trigger, bridge, watch));
     #[cfg(feature = "rp2040")]
     spawn(spawner, panel::press(board.BOOTSEL, bridge));
+    if let Some(gpio) = settings.trigger_in {
+        // SAFETY: as for an output.
+        let pin = Input::new(unsafe { AnyPin::steal(gpio) }, Pull::Down);
+        spawn(spawner, panel::trigger(pin, bridge));
+    }
     spawn(spawner, watchdog::feed(watchdog));
 }
 

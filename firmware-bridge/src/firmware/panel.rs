@@ -3,7 +3,7 @@
 use embassy_futures::select::{Either3, select3};
 #[cfg(feature = "rp2040")]
 use embassy_rp::Peri;
-use embassy_rp::gpio::{Level, Output};
+use embassy_rp::gpio::{Input, Level, Output};
 #[cfg(feature = "rp2040")]
 use embassy_rp::peripherals::BOOTSEL;
 use embassy_time::Timer;
@@ -66,6 +66,21 @@ pub(super) async fn show(
             pattern = now_shown();
             began = now_ms();
         }
+    }
+}
+
+/// The least time between two edges of the trigger input that count, in milliseconds: one that never rests must not take
+/// the processor.
+const TRIGGER_SPACING_MS: u64 = 1;
+
+/// Captures when the trigger input rises.
+#[embassy_executor::task]
+pub(super) async fn trigger(mut pin: Input<'static>, bridge: &'static BoardBridge) {
+    loop {
+        pin.wait_for_rising_edge().await;
+        defmt::debug!("trigger input");
+        bridge.trigger(BoardClock.now());
+        Timer::after_millis(TRIGGER_SPACING_MS).await;
     }
 }
 

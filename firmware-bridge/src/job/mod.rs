@@ -11,12 +11,14 @@ use core::ops::ControlFlow;
 
 use embassy_futures::poll_once;
 use embassy_futures::select::{Either, select};
+use embassy_futures::yield_now;
 use embassy_sync::blocking_mutex::raw::NoopRawMutex;
 use embassy_sync::signal::Signal;
 use embedded_io_async::{Read, Write};
 use embedded_storage_async::nor_flash::MultiwriteNorFlash;
+use scopething_core::analysis::leaves_band;
 use scopething_core::calibration::CalibrationRequest;
-use scopething_core::link::bridge::{Fault, Job, JobState, Repeat, ToFlash};
+use scopething_core::link::bridge::{Bands, Fault, Job, JobState, Repeat, ToFlash};
 use scopething_core::plan::{CapturePlan, CaptureRequest, Channel, ChannelSet};
 use scopething_core::scope::{
     CalibrateError, CaptureOptions, LinkProfile, Recovery, Scope, ScopeError, ScopeErrorKind,
@@ -51,6 +53,8 @@ enum Turn {
     Over,
     /// A trace was stored.
     Stored(Place),
+    /// A trace was not stored, as its values lie within the bands of the job.
+    WithinBands,
     /// Nothing can be done until something changes.
     Wait,
     /// It failed: try again a little later.
@@ -111,7 +115,7 @@ where
                 Want::Order(Order::Calibrate { grid }) => self.calibrate(grid).await,
             };
             match turn {
-                Turn::Over | Turn::Stored(_) => {}
+                Turn::Over | Turn::Stored(_) | Turn::WithinBands => {}
                 Turn::Wait => self.bridge.changed(&self.clock).await,
                 Turn::Retry => {
                     let again = self.clock.now() + RETRY;
@@ -198,11 +202,11 @@ where
         self.next_start = self.clock.now() + job.spacing;
         self.bridge.set_state(JobState::Armed);
         let turn = self.capture(&plan, &job, &job.request, Want::Job, place).await;
-        if let Turn::Stored(stored) = turn {
+        if matches!(turn, Turn::Stored(_) | Turn::WithinBands) {
             self.captured = self.captured.saturating_add(1);
-            if let (Place::Flash, ToFlash::Spaced(spacing)) = (stored, job.flash) {
-                self.next_to_flash = self.clock.now() + spacing;
-            }
+        }
+        if let (Turn::Stored(Place::Flash), ToFlash::Spaced(spacing)) = (&turn, job.flash) {
+            self.next_to_flash = self.clock.now() + spacing;
         }
         turn
     }
@@ -255,6 +259,12 @@ where
         };
         bridge.set_state(JobState::Triggered);
         bridge.count_capture();
+        // One that was ordered is kept whatever it shows.
+        let is_chosen = want == Want::Job && trace.end_reason() != EndReason::Cancel;
+        if is_chosen && !job.bands.is_empty() && !leaves_bands(&trace, &job.bands).await {
+            bridge.count_within_bands();
+            return Turn::WithinBands;
+        }
         let origin =
             TraceContext { request, probe: &job.probe, scope: serial, ended: bridge.ended(clock.now()) };
         let keep = Keep::of_job(job);
@@ -321,9 +331,21 @@ where
             bridge.set_fault(Fault::Storage);
             return Turn::Retry;
         }
-        bridge.set_job(job);
+        bridge.set_job(&job);
         Turn::Over
     }
+}
+
+/// Whether a value of the trace lies outside its band. Between two channels others have their turn: one of 12 000 samples
+/// takes a quarter of a second.
+async fn leaves_bands(trace: &Trace<'_>, bands: &Bands) -> bool {
+    for channel in bands.channels().iter() {
+        if leaves_band(trace, channel, bands) {
+            return true;
+        }
+        yield_now().await;
+    }
+    false
 }
 
 /// Stores a trace. This is not dropped in the middle, whatever is requested meanwhile.
@@ -358,6 +380,7 @@ fn default_job() -> Job {
         keep: None,
         when_full: scopething_core::link::bridge::WhenFull::DropOldest,
         flash: ToFlash::Each,
+        bands: Bands::NONE,
     }
 }
 

@@ -14,7 +14,7 @@ use super::error::StoreError;
 use super::layout::{PAGE_BYTES, StoreLayout};
 
 /// The most traces that are kept, whatever room there is: a copy of the index is in memory. `bridge status` reports it.
-const MAX_TRACES: usize = 500;
+const MAX_TRACES: usize = 2000;
 /// Pages of the shortest trace.
 const MIN_PAGES: u16 = 2;
 
@@ -56,12 +56,15 @@ const ITEM_BYTES: usize = 24;
 
 type Queue<'a, F> = QueueStorage<&'a mut F, Cache<Uncached, Uncached, Uncached>>;
 
-/// The traces that there are, the oldest first, and where the next one goes.
+/// The traces that there are, the oldest first.
+pub(super) type Entries = Deque<Entry, MAX_TRACES>;
+
+/// The traces that there are, and where the next one goes.
 #[derive(Debug)]
-pub(super) struct Index {
+pub(super) struct Index<'e> {
     range: Range<u32>,
     trace_pages: u16,
-    entries: Deque<Entry, MAX_TRACES>,
+    entries: &'e mut Entries,
     next_id: TraceId,
     next_page: u16,
     /// How often the ring has gone round.
@@ -80,7 +83,10 @@ fn queue<'a, F: MultiwriteNorFlash>(
     Ok(QueueStorage::new(flash, config, Cache::new_uncached()))
 }
 
-async fn is_erased<F: MultiwriteNorFlash>(flash: &mut F, range: &Range<u32>) -> Result<bool, StoreError> {
+pub(super) async fn is_erased<F: MultiwriteNorFlash>(
+    flash: &mut F,
+    range: &Range<u32>,
+) -> Result<bool, StoreError> {
     let mut bytes = [0; PAGE_BYTES as usize];
     for at in range.clone().step_by(bytes.len()) {
         flash.read(at, &mut bytes).await.map_err(|_| StoreError::Flash)?;
@@ -91,14 +97,15 @@ async fn is_erased<F: MultiwriteNorFlash>(flash: &mut F, range: &Range<u32>) -> 
     Ok(true)
 }
 
-impl Index {
+impl<'e> Index<'e> {
     /// Reads the queue. One in which nothing is found is erased, since the flash may have held something
     /// else.
     pub(super) async fn open<F: MultiwriteNorFlash>(
         flash: &mut F,
         layout: &StoreLayout,
+        entries: &'e mut Entries,
     ) -> Result<Self, StoreError> {
-        let mut index = Self::empty(layout);
+        let mut index = Self::empty(layout, entries);
         match index.read(flash).await {
             Ok(true) => Ok(index),
             Err(Error::Storage { .. }) => Err(StoreError::Flash),
@@ -107,16 +114,17 @@ impl Index {
                     let mut queue = queue(flash, &layout.index)?;
                     queue.erase_all().await.map_err(|_| StoreError::Flash)?;
                 }
-                Ok(Self::empty(layout))
+                Ok(Self::empty(layout, index.entries))
             }
         }
     }
 
-    fn empty(layout: &StoreLayout) -> Self {
+    fn empty(layout: &StoreLayout, entries: &'e mut Entries) -> Self {
+        entries.clear();
         Self {
             range: layout.index.clone(),
             trace_pages: layout.trace_pages(),
-            entries: Deque::new(),
+            entries,
             next_id: TraceId::FIRST,
             next_page: 0,
             laps: 0,
@@ -248,8 +256,17 @@ impl Index {
         Ok(true)
     }
 
+    /// The index of a store without traces in another layout: numbers and laps go on, the places begin anew.
+    pub(super) fn moved_to(self, layout: &StoreLayout) -> Self {
+        let (next_id, laps) = (self.next_id, self.laps);
+        Self { next_id, laps, ..Self::empty(layout, self.entries) }
+    }
+
     /// Notes what comes next, for when no trace is left to give it.
-    async fn remember_place<F: MultiwriteNorFlash>(&mut self, flash: &mut F) -> Result<(), StoreError> {
+    pub(super) async fn remember_place<F: MultiwriteNorFlash>(
+        &mut self,
+        flash: &mut F,
+    ) -> Result<(), StoreError> {
         let place = Item::LappedPlace { laps: self.laps, id: self.next_id, page: self.next_page };
         // Without room it is done without: numbers and places then begin anew, which loses no trace.
         self.push_item(flash, &place).await.map(drop)

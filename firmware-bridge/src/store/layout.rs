@@ -33,6 +33,8 @@ pub struct StoreLayout {
     pub(super) settings: [Range<u32>; 2],
     pub(super) index: Range<u32>,
     pub(super) traces: Range<u32>,
+    /// The end of the range that was given, of which the end of `traces` may fall short.
+    pub(super) end: u32,
 }
 
 /// A range of flash that no store can be in.
@@ -80,7 +82,12 @@ impl StoreLayout {
         let traces = index + index_sectors * SECTOR_BYTES;
         let most = MAX_TRACE_SECTORS * SECTOR_BYTES;
         let end = if range.end - traces > most { traces + most } else { range.end };
-        Ok(Self { settings: [range.start..second, second..index], index: index..traces, traces: traces..end })
+        Ok(Self {
+            settings: [range.start..second, second..index],
+            index: index..traces,
+            traces: traces..end,
+            end: range.end,
+        })
     }
 
     /// Bytes for traces.

@@ -13,7 +13,7 @@ pub(super) const RECORD_BYTES: usize = 256;
 
 /// Where a trace is among the bytes: its record, then its samples.
 #[derive(Debug, Clone, Copy)]
-struct Slot {
+pub(super) struct Slot {
     id: TraceId,
     start: usize,
     record_bytes: usize,
@@ -26,18 +26,21 @@ impl Slot {
     }
 }
 
-/// The ring, and what is in it, the oldest first.
+/// Where the traces are among the bytes, the oldest first.
+pub(super) type Slots = Deque<Slot, MAX_TRACES>;
+
+/// The ring, and what is in it.
 #[derive(Debug)]
 pub(super) struct Memory {
     bytes: &'static mut [u8],
-    slots: Deque<Slot, MAX_TRACES>,
+    slots: &'static mut Slots,
     /// Where the next trace goes.
     next: usize,
 }
 
 impl Memory {
-    pub(super) const fn new(bytes: &'static mut [u8]) -> Self {
-        Self { bytes, slots: Deque::new(), next: 0 }
+    pub(super) const fn new(bytes: &'static mut [u8], slots: &'static mut Slots) -> Self {
+        Self { bytes, slots, next: 0 }
     }
 
     /// Whether a trace of so many bytes fits once the others have gone.

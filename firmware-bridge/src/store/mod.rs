@@ -18,12 +18,13 @@
 //!
 //! ```
 //! use scopething_bridge::fake::FakeFlash;
-//! use scopething_bridge::store::{Store, StoreLayout};
+//! use scopething_bridge::store::{Store, StoreLayout, StoreMemory};
 //! use scopething_core::link::bridge::TraceId;
 //!
 //! # embassy_futures::block_on(async {
 //! let layout = StoreLayout::of(0..64 * 4096)?;
-//! let mut store = Store::open(FakeFlash::new(64), layout, &mut []).await?;
+//! let memory = Box::leak(Box::new(StoreMemory::<0>::new()));
+//! let mut store = Store::open(FakeFlash::new(64), layout, memory).await?;
 //! assert_eq!(store.status().traces, 0);
 //! assert_eq!(store.record_from(TraceId::FIRST).await?, None);
 //! # Ok::<(), Box<dyn std::error::Error>>(())
@@ -31,6 +32,7 @@
 //! ```
 
 mod error;
+mod fit;
 mod index;
 mod layout;
 mod memory;
@@ -46,9 +48,10 @@ use scopething_core::scope::SerialNumber;
 use scopething_core::trace::Trace;
 
 pub use error::StoreError;
-use index::{Entry, Index};
+pub use fit::fit_layout;
+use index::{Entries, Entry, Index};
 pub use layout::{LayoutError, PAGE_BYTES, SECTOR_BYTES, StoreLayout};
-use memory::Memory;
+use memory::{Memory, Slots};
 use ring::Ring;
 pub use settings::StoredJob;
 
@@ -91,6 +94,29 @@ pub struct TraceContext<'a> {
     pub ended: Ended,
 }
 
+/// What a store needs of memory, `TRACE_BYTES` of it for traces that need not outlast power. On a microcontroller it is
+/// static: it holds a list of all traces, and is too large to be moved.
+#[derive(Debug)]
+pub struct StoreMemory<const TRACE_BYTES: usize> {
+    entries: Entries,
+    slots: Slots,
+    traces: [u8; TRACE_BYTES],
+}
+
+impl<const TRACE_BYTES: usize> StoreMemory<TRACE_BYTES> {
+    /// Memory for one store.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self { entries: Entries::new(), slots: Slots::new(), traces: [0; TRACE_BYTES] }
+    }
+}
+
+impl<const TRACE_BYTES: usize> Default for StoreMemory<TRACE_BYTES> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 /// How often a trace is written elsewhere when the flash does not keep it.
 const WRITE_ATTEMPTS: u8 = 3;
 /// So many numbers of traces in memory are reserved at once. Each time that writes 24 bytes; after each start that
@@ -102,7 +128,7 @@ const RESERVED_IDS: u32 = 4096;
 pub struct Store<F> {
     flash: F,
     layout: StoreLayout,
-    index: Index,
+    index: Index<'static>,
     /// What was found last, since a trace is read in many pieces.
     found: Option<(Entry, StoredTrace)>,
     boot: u32,
@@ -123,21 +149,22 @@ impl<F> Store<F> {
 }
 
 impl<F: MultiwriteNorFlash> Store<F> {
-    /// Finds what a range of flash holds. Flash that holds something else is taken for empty. `memory` is for traces that
-    /// need not outlast power; without any, those are refused as [`StoreError::Full`].
+    /// Finds what a range of flash holds. Flash that holds something else is taken for empty. Without memory for traces those
+    /// that need not outlast power are refused as [`StoreError::Full`].
     ///
     /// # Errors
     /// [`StoreError::Flash`].
-    pub async fn open(
+    pub async fn open<const TRACE_BYTES: usize>(
         mut flash: F,
         layout: StoreLayout,
-        memory: &'static mut [u8],
+        memory: &'static mut StoreMemory<TRACE_BYTES>,
     ) -> Result<Self, StoreError> {
         layout::check_flash(&flash, &layout)?;
         settings::repair(&mut flash, &layout).await?;
-        let index = Index::open(&mut flash, &layout).await?;
+        let StoreMemory { entries, slots, traces } = memory;
+        let index = Index::open(&mut flash, &layout, entries).await?;
         let reserved = settings::reserved(&mut flash, &layout).await?;
-        let memory = Memory::new(memory);
+        let memory = Memory::new(traces, slots);
         Ok(Self {
             flash,
             layout,
@@ -198,6 +225,11 @@ impl<F: MultiwriteNorFlash> Store<F> {
         keep.when_full == WhenFull::DropOldest
             || !(self.index.is_full(keep.traces)
                 || self.index.entries().any(|kept| self.ring().overlap(entry.page, pages, kept)))
+    }
+
+    /// Where in flash the store ends, in bytes from the flash's beginning.
+    pub(crate) fn end(&self) -> u32 {
+        self.layout.end
     }
 
     fn ring(&self) -> Ring {

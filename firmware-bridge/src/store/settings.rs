@@ -4,12 +4,13 @@ use core::ops::Range;
 
 use embedded_storage_async::nor_flash::NorFlash;
 use scopething_core::device::AnalogParameters;
-use scopething_core::link::bridge::{BoardSettings, Job, Repeat, ToFlash, TraceId, WhenFull, frame};
+use scopething_core::link::bridge::{Bands, BoardSettings, Job, Repeat, ToFlash, TraceId, WhenFull, frame};
 use scopething_core::plan::CaptureRequest;
 use scopething_core::time::Micros;
 use sequential_storage::Error;
 use sequential_storage::cache::{Cache, Uncached};
 use sequential_storage::map::{MapConfig, MapStorage, Value};
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::error::StoreError;
@@ -24,10 +25,10 @@ pub struct StoredJob {
     pub armed: bool,
 }
 
-/// The key of the job in the maps: what firmware of another version has stored has another form. That of version 4 is still
-/// read, an older one counts as none.
+/// The key of the job in the maps: what firmware of another version has stored has another form. Those of versions 5 and 4
+/// are still read, older ones count as none.
 const JOB: u8 = frame::VERSION;
-/// The key of the job as firmware of version 4 has stored it.
+const JOB_5: u8 = 5;
 const JOB_4: u8 = 4;
 /// The key of the number of starts.
 const STARTS: u8 = 0xb0;
@@ -37,18 +38,23 @@ const RESERVED: u8 = 0xb1;
 const FAILURE: u8 = 0xb2;
 /// The key of the settings of the board.
 const BOARD: u8 = 0xb3;
+/// The key of where the store ends.
+const END: u8 = 0xb4;
 /// Room for the job and its key, and for a failure.
-const JOB_BYTES: usize = 320;
+const JOB_BYTES: usize = 448;
+/// Room for the settings of the board.
+const BOARD_BYTES: usize = 16;
 /// The most bytes of a failure that are kept.
 pub(super) const CAUSE_BYTES: usize = 200;
 
-/// The job in the form of version 4: each trace goes to flash.
+/// The job in the form of another version.
 #[derive(Deserialize)]
-struct StoredJob4 {
-    job: Job4,
+struct Earlier<J> {
+    job: J,
     armed: bool,
 }
 
+/// Version 4: each trace goes to flash.
 #[derive(Deserialize)]
 struct Job4 {
     request: CaptureRequest,
@@ -59,12 +65,37 @@ struct Job4 {
     when_full: WhenFull,
 }
 
-impl From<StoredJob4> for StoredJob {
-    fn from(StoredJob4 { job, armed }: StoredJob4) -> Self {
-        let Job4 { request, probe, repeat, spacing, keep, when_full } = job;
-        Self { job: Job { request, probe, repeat, spacing, keep, when_full, flash: ToFlash::Each }, armed }
+/// Version 5: each trace is kept.
+#[derive(Deserialize)]
+struct Job5 {
+    start: Job4,
+    flash: ToFlash,
+}
+
+impl From<Job4> for Job {
+    fn from(start: Job4) -> Self {
+        Job5 { start, flash: ToFlash::Each }.into()
     }
 }
+
+impl From<Job5> for Job {
+    fn from(Job5 { start, flash }: Job5) -> Self {
+        let Job4 { request, probe, repeat, spacing, keep, when_full } = start;
+        Self { request, probe, repeat, spacing, keep, when_full, flash, bands: Bands::NONE }
+    }
+}
+
+fn earlier<J: DeserializeOwned + Into<Job>>(bytes: &[u8]) -> Option<StoredJob> {
+    let Earlier { job, armed } = postcard::from_bytes::<Earlier<J>>(bytes).ok()?;
+    Some(StoredJob { job: job.into(), armed })
+}
+
+/// A form of the job: its key, and what reads it.
+type Form = (u8, fn(&[u8]) -> Option<StoredJob>);
+
+/// The forms of the job that are read, the newest first.
+const FORMS: [Form; 3] =
+    [(JOB, |bytes| postcard::from_bytes(bytes).ok()), (JOB_5, earlier::<Job5>), (JOB_4, earlier::<Job4>)];
 
 type Map<'a, F> = MapStorage<u8, &'a mut F, Cache<Uncached, Uncached, Uncached, u8>>;
 
@@ -76,11 +107,12 @@ fn map<'a, F: NorFlash>(flash: &'a mut F, range: &Range<u32>) -> Result<Map<'a, 
 /// The job in one copy. What cannot be read counts as none.
 async fn read_copy<F: NorFlash>(flash: &mut F, range: &Range<u32>) -> Result<Option<StoredJob>, StoreError> {
     let mut buffer = [0; JOB_BYTES];
-    if let Some(bytes) = fetch(flash, range, JOB, &mut buffer).await? {
-        return Ok(postcard::from_bytes(bytes).ok());
+    for (key, read) in FORMS {
+        if let Some(bytes) = fetch(flash, range, key, &mut buffer).await? {
+            return Ok(read(bytes));
+        }
     }
-    let bytes = fetch(flash, range, JOB_4, &mut buffer).await?;
-    Ok(bytes.and_then(|bytes| postcard::from_bytes::<StoredJob4>(bytes).ok()).map(StoredJob::from))
+    Ok(None)
 }
 
 /// The bytes under a key. What cannot be read counts as none.
@@ -176,12 +208,20 @@ pub(super) async fn board<F: NorFlash>(
     let mut buffer = [0; JOB_BYTES];
     for range in &layout.settings {
         let bytes = fetch(flash, range, BOARD, &mut buffer).await?;
-        let found = bytes.and_then(|bytes| postcard::from_bytes::<BoardSettings>(bytes).ok());
+        let found = bytes.and_then(board_of);
         if let Some(settings) = found.filter(|settings| settings.check().is_ok()) {
             return Ok(Some(settings));
         }
     }
     Ok(None)
+}
+
+/// The settings in these bytes. Those that were stored by earlier firmware lack the last pins, which then are none: a byte
+/// of 0.
+fn board_of(bytes: &[u8]) -> Option<BoardSettings> {
+    let mut whole = [0; BOARD_BYTES];
+    whole.get_mut(..bytes.len())?.copy_from_slice(bytes);
+    postcard::take_from_bytes(&whole).ok().map(|(settings, _)| settings)
 }
 
 /// Keeps the settings of the board.
@@ -190,7 +230,7 @@ pub(super) async fn set_board<F: NorFlash>(
     layout: &StoreLayout,
     settings: &BoardSettings,
 ) -> Result<(), StoreError> {
-    let mut bytes = [0; 16];
+    let mut bytes = [0; BOARD_BYTES];
     let bytes: &[u8] = postcard::to_slice(settings, &mut bytes).map_err(|_| StoreError::Flash)?;
     store_in_both(flash, layout, BOARD, &bytes).await
 }
@@ -214,6 +254,25 @@ pub(super) async fn count_start<F: NorFlash>(flash: &mut F, layout: &StoreLayout
     let starts = read_number(flash, layout, STARTS).await?.saturating_add(1);
     store_in_both(flash, layout, STARTS, &starts).await?;
     Ok(starts)
+}
+
+/// Where the store ends, if that was noted.
+pub(super) async fn end<F: NorFlash>(flash: &mut F, layout: &StoreLayout) -> Result<Option<u32>, StoreError> {
+    Ok(Some(read_number(flash, layout, END).await?).filter(|&end| end > 0))
+}
+
+/// Notes where the store ends.
+pub(super) async fn set_end<F: NorFlash>(
+    flash: &mut F,
+    layout: &StoreLayout,
+    end: u32,
+) -> Result<(), StoreError> {
+    store_in_both(flash, layout, END, &end).await
+}
+
+/// Whether no firmware has started with this flash yet.
+pub(super) async fn is_unused<F: NorFlash>(flash: &mut F, layout: &StoreLayout) -> Result<bool, StoreError> {
+    Ok(read_number(flash, layout, STARTS).await? == 0 && read(flash, layout).await?.is_none())
 }
 
 /// The lowest number that no trace in memory ever had.
@@ -266,4 +325,54 @@ pub(super) async fn set_failure<F: NorFlash>(
     }
     let bytes = bytes.get(..4 + length).unwrap_or_default();
     store_in_both(flash, layout, FAILURE, &bytes).await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fake::FakeFlash;
+    use embassy_futures::block_on;
+    use scopething_core::device::BS05;
+    use scopething_core::plan::Channel;
+
+    fn layout() -> StoreLayout {
+        StoreLayout::of(0..16 * 4096).unwrap()
+    }
+
+    #[test]
+    fn job_of_version_5_is_read_and_keeps_every_trace() {
+        let request = CaptureRequest::new(Channel::A);
+        let (repeat, spacing, flash) = (Repeat::Times(7), Micros(9), ToFlash::Spaced(Micros(11)));
+        // As that version had stored it: the parts in this order.
+        let stored = (request, BS05.analog, repeat, spacing, Some(3_u16), WhenFull::Stop, flash, true);
+        let mut bytes = [0; JOB_BYTES];
+        let bytes: &[u8] = postcard::to_slice(&stored, &mut bytes).unwrap();
+        block_on(async {
+            let mut chip = FakeFlash::new(16);
+            store_in_both(&mut chip, &layout(), 5, &bytes).await.unwrap();
+            let job = read(&mut chip, &layout()).await.unwrap();
+            let (probe, keep, when_full) = (BS05.analog, Some(3), WhenFull::Stop);
+            let expected =
+                Job { request, probe, repeat, spacing, keep, when_full, flash, bands: Bands::NONE };
+            assert_eq!(job, Some(StoredJob { job: expected, armed: true }));
+        });
+    }
+
+    #[test]
+    fn settings_of_a_board_without_a_trigger_input_are_read() {
+        // As earlier firmware had stored them: rate, LED, trigger output.
+        let mut bytes = [0; 16];
+        let bytes: &[u8] = postcard::to_slice(&(115_200_u32, Some(22_u8), Some(6_u8)), &mut bytes).unwrap();
+        block_on(async {
+            let mut chip = FakeFlash::new(16);
+            store_in_both(&mut chip, &layout(), BOARD, &bytes).await.unwrap();
+            let settings = board(&mut chip, &layout()).await.unwrap();
+            let expected =
+                BoardSettings { baud: 115_200, led: Some(22), trigger_out: Some(6), trigger_in: None };
+            assert_eq!(settings, Some(expected));
+            let with_input = BoardSettings { trigger_in: Some(7), ..expected };
+            set_board(&mut chip, &layout(), &with_input).await.unwrap();
+            assert_eq!(board(&mut chip, &layout()).await.unwrap(), Some(with_input));
+        });
+    }
 }

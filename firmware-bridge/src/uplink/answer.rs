@@ -4,8 +4,8 @@ use embedded_storage_async::nor_flash::MultiwriteNorFlash;
 use scopething_core::device::BS05;
 use scopething_core::link::bridge::frame::DATA_BYTES;
 use scopething_core::link::bridge::{
-    Events, Failure, Job, LineErrors, Records, Refusal, Request, Response, Restart, Status, TraceId,
-    UsbStatus,
+    Events, Failure, FlashChip, Job, LineErrors, Records, Refusal, Request, Response, Restart, Status,
+    TraceId, UsbStatus,
 };
 use scopething_core::plan::{BusyOutputs, plan_capture};
 use scopething_core::time::Instant;
@@ -22,6 +22,8 @@ pub struct About<'a> {
     pub restart: Restart<'a>,
     /// The last start that the firmware itself had caused. A cause longer than 200 bytes is not reported.
     pub last_failure: Option<Failure<'a>>,
+    /// The flash chip; how much of it is used the store reports.
+    pub flash: FlashChip,
 }
 
 /// What the program around it knows and can do.
@@ -164,9 +166,10 @@ impl<'a, F: MultiwriteNorFlash, B: Board> Answers<'a, F, B> {
                 if plan_capture(&BS05, &job.probe, &job.request, BusyOutputs::NOTHING).is_err() {
                     return Err(Refusal::Request);
                 }
+                job.bands.check(job.request.channels).map_err(|_| Refusal::Bands)?;
                 // Until it is stored, the job before goes on.
                 self.store_job(job, false).await?;
-                bridge.set_job(*job);
+                bridge.set_job(job);
                 bridge.set_armed(false);
             }
             Request::Arm | Request::Disarm => {
@@ -235,6 +238,7 @@ impl<'a, F: MultiwriteNorFlash, B: Board> Answers<'a, F, B> {
 
     async fn status(&self, now: Instant) -> Status<'a> {
         let bridge = self.bridge;
+        let store = bridge.store().await;
         Status {
             firmware: self.about.firmware,
             state: bridge.state(),
@@ -242,9 +246,11 @@ impl<'a, F: MultiwriteNorFlash, B: Board> Answers<'a, F, B> {
             scope: bridge.scope(),
             uptime: now - Instant(0),
             captures: bridge.captures(),
+            within_bands: bridge.within_bands(),
             fault: bridge.fault(),
             restart: self.about.restart,
-            store: bridge.store().await.status(),
+            store: store.status(),
+            flash: FlashChip { used_bytes: store.end(), ..self.about.flash },
             usb: self.board.usb(),
             line: self.board.line(),
             boot: bridge.boot(),

@@ -134,7 +134,7 @@ impl<'a, F: MultiwriteNorFlash, C: Clock, B: Board> Uplink<'a, F, C, B> {
             }
             bytes = rest;
             if let Some(decoded) = self.deframer.push(byte).map(frame::decode) {
-                self.frame(decoded, sender).await?;
+                self.frame(&decoded, sender).await?;
             }
         }
         Ok(())
@@ -157,12 +157,12 @@ impl<'a, F: MultiwriteNorFlash, C: Clock, B: Board> Uplink<'a, F, C, B> {
     /// Answers a frame.
     async fn frame<W: Write>(
         &mut self,
-        decoded: Result<(u32, Request), FrameError>,
+        decoded: &Result<(u32, Request), FrameError>,
         sender: &mut W,
     ) -> Result<(), W::Error> {
         let now = self.clock.now();
         let passing = self.bridge.mode() == Mode::PassThrough;
-        let (number, response) = match &decoded {
+        let (number, response) = match decoded {
             // It may be no frame at all.
             Err(FrameError::Corrupt | FrameError::TooLong) if passing => return Ok(()),
             Err(FrameError::Corrupt | FrameError::TooLong) => (0, Response::Damaged),
@@ -181,7 +181,7 @@ impl<'a, F: MultiwriteNorFlash, C: Clock, B: Board> Uplink<'a, F, C, B> {
         match decoded {
             Ok((_, Request::PassThrough { hold })) if matches!(response, Response::Done) => {
                 self.deframer.reset();
-                self.bridge.set_mode(Mode::PassThrough, hold, self.clock.now());
+                self.bridge.set_mode(Mode::PassThrough, *hold, self.clock.now());
             }
             Ok((_, Request::Update)) => {
                 self.clock.until(self.clock.now() + LAST_ANSWER).await;

@@ -236,9 +236,7 @@ pub(crate) fn are_same(
         (Ok(names), Ok(list)) => names.len() == list.len() && names.iter().zip(list.iter()).all(is_same),
         _ => last_channels.is(channels),
     };
-    are_same_channels
-        && last.len() == given.len() + 1
-        && last.iter().skip(1).zip(given.iter()).all(is_same)
+    are_same_channels && last.len() == given.len() + 1 && last.iter().skip(1).zip(given.iter()).all(is_same)
 }
 
 /// What was wrong with an argument, without the words of the converter.

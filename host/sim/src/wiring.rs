@@ -262,7 +262,7 @@ mod tests {
     fn lines_that_are_kept_are_as_when_looked_at() {
         let mut logic = [const { None }; 8];
         for (line, text) in
-            ["square 100kHz", "sine 33kHz 0..3V", "noise 0..3V", "uart 9600 'U'"].iter().enumerate()
+            ["square 100kHz", "sine 33kHz 0..3V", "noise 0..3V", "uart 9600bps data=55"].iter().enumerate()
         {
             logic[line] = Some(signal(text));
         }

@@ -9,7 +9,6 @@ import { Rtt } from './defmt.mjs';
 import { Flash } from './flash.mjs';
 import { Pio } from './pio.mjs';
 import { Rom } from './rom.mjs';
-import { FlashInterface } from './ssi.mjs';
 import { Uart } from './uart.mjs';
 import { UsbHost } from './usb_host.mjs';
 import { UsbWire } from './usb_wire.mjs';
@@ -22,10 +21,8 @@ const BOOT2_BYTES = 252;
 const BOOT2_RAM = 0x20041f00;
 const RESETS = 0x4000c;
 const XIP_CONTROL = 0x14000;
-const SSI = 0x18000;
 const PIO0 = 0x50200;
 const PIO0_INTERRUPT = 7;
-const UNIQUE_ID = [0xe4, 0x62, 0xa8, 0x5c, 0x7b, 0x21, 0x03, 0x19];
 const IO_QSPI = 0x40018;
 const UART0 = 0x40034;
 const WATCHDOG = 0x40058;
@@ -42,6 +39,16 @@ const UART_FUNCTION = 2;
 const LED_PIN = 25;
 const GPIO_STATUS_IN_FROM_PAD = 1 << 17;
 const QSPI_SS_STATUS = 0x08;
+const QSPI_SS_CONTROL = 0x0c;
+const OUTPUT_OVERRIDE = 0x300;
+const OUTPUT_LOW = 0x200;
+const SSI = 0x18000;
+const SSI_STATUS = 0x28;
+const SSI_DATA = 0x60;
+const SSI_CAN_SEND = 1 << 1;
+const SSI_ALL_SENT = 1 << 2;
+const SSI_HAS_RECEIVED = 1 << 3;
+const SSI_FIFO = 16;
 
 /** The clock of a chip that starts when its power comes on: its alarms end with it. */
 class ChipClock {
@@ -83,9 +90,37 @@ class QspiPins extends BasePeripheral {
     return this.control.get(offset) ?? 0;
   }
 
-  writeUint32(offset, value) {
-    this.control.set(offset, value);
+  /** Whether a program holds the chip select down by itself. */
+  get isSelected() {
+    return ((this.control.get(QSPI_SS_CONTROL) ?? 0) & OUTPUT_OVERRIDE) === OUTPUT_LOW;
   }
+
+  writeUint32(offset, value) {
+    const before = this.isSelected;
+    this.control.set(offset, value);
+    if (this.isSelected && !before) this.board.flash.select();
+  }
+}
+
+/** Lets a program send commands to the flash through the serial interface, a byte at a time. */
+function connectFlash(ssi, pins, board) {
+  const received = [];
+  const [read, write] = [ssi.readUint32.bind(ssi), ssi.writeUint32.bind(ssi)];
+  ssi.readUint32 = (offset) => {
+    if (!pins.isSelected) return read(offset);
+    if (offset === SSI_STATUS) {
+      return SSI_ALL_SENT | (received.length < SSI_FIFO ? SSI_CAN_SEND : 0) | (received.length ? SSI_HAS_RECEIVED : 0);
+    }
+    if (offset !== SSI_DATA) return read(offset);
+    if (received.length === 0) throw new Error('a byte is read that the flash has not sent');
+    return received.shift();
+  };
+  ssi.writeUint32 = (offset, value) => {
+    if (offset !== SSI_DATA || !pins.isSelected) return write(offset, value);
+    if (board.flashMapped) throw new Error('a flash command while the flash is mapped');
+    if (received.length === SSI_FIFO) throw new Error('bytes from the flash are lost');
+    received.push(board.flash.exchange(value & 0xff));
+  };
 }
 
 /** The control registers of the flash cache: nothing streams, and nothing is cached. */
@@ -161,7 +196,7 @@ export class Board {
     this.chipClock = new ChipClock(this.clock);
     const chip = new RP2040(this.chipClock);
     chip.logger = new CoreLogger(chip);
-    chip.flash = this.flash.bytes;
+    chip.flash = this.flash.map();
     chip.flash16 = new Uint16Array(chip.flash.buffer);
     chip.flashView = new DataView(chip.flash.buffer);
     this.chip = chip;
@@ -255,9 +290,10 @@ export class Board {
       chip.peripherals[USB_CONTROLLER] = chip.usb;
     }
     chip.peripherals[UART0] = this.uart;
-    chip.peripherals[SSI] = new FlashInterface(chip, UNIQUE_ID);
     chip.peripherals[XIP_CONTROL] = new XipControl(chip, 'XIP_CTRL');
-    chip.peripherals[IO_QSPI] = new QspiPins(chip, this);
+    const pins = new QspiPins(chip, this);
+    chip.peripherals[IO_QSPI] = pins;
+    connectFlash(chip.peripherals[SSI], pins, this);
     const resets = chip.peripherals[RESETS];
     const write = resets.writeUint32.bind(resets);
     const read = resets.readUint32.bind(resets);
@@ -337,7 +373,7 @@ export class Board {
   #execute(core, pc, chip) {
     if (pc < RAM && !this.flashMapped) {
       // The second stage maps the flash, and jumps there.
-      if (chip.peripherals[0x18000].ssienr !== 1) throw new Error(`code at 0x${pc.toString(16)} runs in unmapped flash`);
+      if (chip.peripherals[SSI].ssienr !== 1) throw new Error(`code at 0x${pc.toString(16)} runs in unmapped flash`);
       this.flashMapped = true;
     }
     this.clock.nanosCounter += (core.executeInstruction() * 1e9) / chip.clkSys;

@@ -4,6 +4,7 @@ const LOOKUP = 0x100;
 const FUNCTIONS = 0x200;
 const NUMBER_OF_SECTORS_LIMIT = 0x200000;
 const XIP_BASE = 0x10000000;
+const SSI = 0x18000;
 // What a program relies on: the version and the three 16-bit pointers (data sheet, section 2.8.3).
 const MAGIC = 0x0201754d;
 
@@ -19,7 +20,11 @@ export class Rom {
     this.addresses = new Map();
     const functions = {
       IF: () => {},
-      EX: () => { board.flashMapped = false; },
+      EX: () => {
+        board.flashMapped = false;
+        // Until the second stage has set the interface up anew, nothing is read from the flash as memory.
+        board.chip.peripherals[SSI].ssienr = 0;
+      },
       RE: (core) => this.#erase(core),
       RP: (core) => this.#program(core),
       FC: () => {},

@@ -134,7 +134,7 @@ test('the log comes over the uplink as it comes by RTT', async (t) => {
 test('rate and pins are set by message, and kept', async (t) => {
   const bench = await Bench.open(t);
   const { board } = bench;
-  const words = ['--baud', '115200', '--led', '22', '--trigger-out', '6'];
+  const words = ['--baud', '115200', '--led', '22', '--trigger-out', '6', '--trigger-in', '7'];
   const { err, code } = await bench.host(['bridge', 'board', ...words, '--url', bench.bridge]);
   assert.equal(code, 0, err);
   board.powerOn();
@@ -158,4 +158,33 @@ test('rate and pins are set by message, and kept', async (t) => {
   const width = (trigger[rise + 1].nanos - trigger[rise].nanos) / 1e6;
   assert.ok(width >= 1, `${width} ms`);
   assert.equal(trigger.filter(({ state }) => state === 1).length, 1, 'one pulse a trace');
+
+  // The trigger input captures when it rises, and not while it is high.
+  const pulses = () => trigger.filter(({ state }) => state === 1).length;
+  const rose = board.nanos;
+  board.chip.gpio[7].setInputValue(true);
+  await board.run(() => pulses() === 2, 3, 'a trace by the trigger input');
+  t.diagnostic(`captured and read out ${((board.nanos - rose) / 1e6).toFixed(0)} ms after the trigger input rose`);
+  await flashes(board, 0.5);
+  assert.equal(pulses(), 2);
+  board.chip.gpio[7].setInputValue(false);
+  await flashes(board, 0.5);
+  assert.equal(pulses(), 2);
+  // That of an armed job whose trigger does not come.
+  const { onLog } = board;
+  board.onLog = (line) => {
+    onLog(line);
+    if (line.text !== 'now Armed') return;
+    // At once: the longer it waits, the farther the clocks of a slow emulation and of the simulated BitScope part, which the
+    // driver takes for a fault and tries again.
+    board.chip.gpio[7].setInputValue(false);
+    board.chip.gpio[7].setInputValue(true);
+  };
+  await bench.configure('--trigger', 'A', '--level', '5', '--trigger-mode', 'normal', '--timeout', 'none', '--repeat', 1);
+  await board.run(() => logged(board, 'now Finished'), 5, 'a trace of the armed job');
+  board.onLog = onLog;
+  await flashes(board, 0.1);
+  assert.equal(pulses(), 3);
+  const causes = (await bench.list()).map(({ cause }) => cause);
+  assert.deepEqual([causes.length, causes[2]], [3, 'cancel']);
 });

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { SimulationClock } from '../node_modules/rp2040js/dist/esm/clock/simulation-clock.js';
 import { decodeFrame } from '../emulator/defmt.mjs';
-import { Flash, PowerCut } from '../emulator/flash.mjs';
+import { Flash, MIB, PowerCut, TYPICAL } from '../emulator/flash.mjs';
 import { Ft232 } from '../emulator/ft232.mjs';
 
 function ft232(options) {
@@ -139,6 +139,24 @@ test('flash: programming clears bits, erasing sets them, both take their time', 
   assert.equal(flash.bytes[256], 0xff);
   assert.throws(() => flash.erase(1, 4096));
   assert.throws(() => flash.program(0, new Uint8Array(10)));
+});
+
+test('flash: it reports a size, and what lies beyond its own is its beginning', () => {
+  const flash = new Flash(TYPICAL, { size: 2 * MIB, reported: 16 * MIB });
+  const answer = (...command) => {
+    flash.select();
+    return command.map((byte) => flash.exchange(byte));
+  };
+  assert.deepEqual(answer(0x9f, 0, 0, 0), [0xff, 0xef, 0x40, 0x18]);
+  assert.equal(Buffer.from(answer(0x5a, 0, 0, 0, 0, 0, 0, 0, 0).slice(5)).toString(), 'SFDP');
+  // 128 Mbit less one, in the second word of the table at 0x80.
+  assert.deepEqual(answer(0x5a, 0, 0, 0x84, 0, 0, 0, 0, 0).slice(5), [0xff, 0xff, 0xff, 0x07]);
+  const mapped = flash.map();
+  flash.program(4096, new Uint8Array(256).fill(0x12));
+  for (let at = 4096; at < 16 * MIB; at += 2 * MIB) assert.deepEqual([mapped[at], mapped[at + 256]], [0x12, 0xff]);
+  flash.erase(4096, 4096);
+  assert.ok(mapped.every((byte) => byte === 0xff));
+  assert.throws(() => flash.erase(2 * MIB, 4096));
 });
 
 test('flash: a power cut leaves an operation half done', () => {

@@ -14,6 +14,9 @@ pub struct BoardSettings {
     pub led: Option<u8>,
     /// The GPIO that is high for at least 1 ms after each captured trace; none: no pin is.
     pub trigger_out: Option<u8>,
+    /// The GPIO whose rising edge captures, pulled down by the bridge; none: no pin does. It ends the wait of an armed job
+    /// for its trigger, and else captures once without one.
+    pub trigger_in: Option<u8>,
 }
 
 /// Why settings are refused.
@@ -57,9 +60,9 @@ impl fmt::Display for BoardSettingsError {
 impl core::error::Error for BoardSettingsError {}
 
 impl Default for BoardSettings {
-    /// A Pico: 1 Mbaud, its own LED, no trigger output.
+    /// A Pico: 1 Mbaud, its own LED, no trigger output or input.
     fn default() -> Self {
-        Self { baud: 1_000_000, led: Some(25), trigger_out: None }
+        Self { baud: 1_000_000, led: Some(25), trigger_out: None, trigger_in: None }
     }
 }
 
@@ -75,15 +78,17 @@ impl BoardSettings {
         if !Self::BAUD.contains(&self.baud) {
             return Err(BoardSettingsError::Baud { baud: self.baud });
         }
-        for gpio in [self.led, self.trigger_out].into_iter().flatten() {
+        let mut taken = 0_u32;
+        for gpio in [self.led, self.trigger_out, self.trigger_in].into_iter().flatten() {
             if !matches!(gpio, 4..=22 | 25..=28) {
                 return Err(BoardSettingsError::Pin { gpio });
             }
+            if taken & 1 << gpio != 0 {
+                return Err(BoardSettingsError::SamePin { gpio });
+            }
+            taken |= 1 << gpio;
         }
-        match (self.led, self.trigger_out) {
-            (Some(led), Some(trigger)) if led == trigger => Err(BoardSettingsError::SamePin { gpio: led }),
-            _ => Ok(()),
-        }
+        Ok(())
     }
 }
 
@@ -95,13 +100,18 @@ mod tests {
     fn taken_pins_and_other_rates_are_refused() {
         let right = BoardSettings::default();
         assert_eq!(right.check(), Ok(()));
-        assert_eq!(BoardSettings { led: None, trigger_out: Some(4), baud: 921_600 }.check(), Ok(()));
+        let other = BoardSettings { led: None, trigger_out: Some(4), trigger_in: Some(5), baud: 921_600 };
+        assert_eq!(other.check(), Ok(()));
         for gpio in [0, 3, 23, 24, 29, 255] {
             let settings = BoardSettings { trigger_out: Some(gpio), ..right };
+            assert_eq!(settings.check(), Err(BoardSettingsError::Pin { gpio }));
+            let settings = BoardSettings { trigger_in: Some(gpio), ..right };
             assert_eq!(settings.check(), Err(BoardSettingsError::Pin { gpio }));
         }
         let twice = BoardSettings { trigger_out: Some(25), ..right };
         assert_eq!(twice.check(), Err(BoardSettingsError::SamePin { gpio: 25 }));
+        let twice = BoardSettings { trigger_out: Some(6), trigger_in: Some(6), ..right };
+        assert_eq!(twice.check(), Err(BoardSettingsError::SamePin { gpio: 6 }));
         for baud in [0, 9599, 1_000_001] {
             assert_eq!(BoardSettings { baud, ..right }.check(), Err(BoardSettingsError::Baud { baud }));
         }

@@ -12,12 +12,12 @@ use postcard::ser_flavors::{Cobs, Slice, crc::CrcModifier};
 use serde::{Deserialize, Serialize};
 
 /// The version of frames and messages. A bridge with another version is rejected with a request to update.
-pub const VERSION: u8 = 5;
+pub const VERSION: u8 = 6;
 
 /// The most payload bytes of a stored trace in one answer.
 pub const DATA_BYTES: usize = 1024;
 /// Room for any frame with a request, zero bytes included.
-pub const MAX_REQUEST: usize = 320;
+pub const MAX_REQUEST: usize = 448;
 /// Room for any frame with an answer, zero bytes included: [`DATA_BYTES`] with what goes around them.
 pub const MAX_RESPONSE: usize = DATA_BYTES + 64;
 

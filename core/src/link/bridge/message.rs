@@ -4,6 +4,7 @@ use core::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use super::bands::Bands;
 use super::board::BoardSettings;
 use super::event::Events;
 use super::record::{StoredTrace, TraceId};
@@ -157,10 +158,13 @@ pub struct Job {
     pub when_full: WhenFull,
     /// Which traces go to flash. The others are kept in memory, where the newest replace the oldest.
     pub flash: ToFlash,
+    /// The values that are expected: a trace is kept if one of its values lies outside its band, or cannot be measured.
+    /// One that was ordered is kept whatever it shows.
+    pub bands: Bands,
 }
 
 /// Which traces of a job go to flash, which wears out and outlasts power failures. One that was ordered, by
-/// [`Request::CaptureNow`] or the button, always does.
+/// [`Request::CaptureNow`], the button or the trigger input, always does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum ToFlash {
@@ -207,6 +211,8 @@ pub struct Status<'a> {
     pub uptime: Micros,
     /// Captures since power-up.
     pub captures: u32,
+    /// How many of these were not kept, since their values lay within the bands of the job.
+    pub within_bands: u32,
     /// The last thing that went wrong since power-up.
     pub fault: Option<Fault>,
     /// Why the firmware started.
@@ -214,6 +220,8 @@ pub struct Status<'a> {
     pub restart: Restart<'a>,
     /// What the flash holds.
     pub store: StoreStatus,
+    /// The flash itself.
+    pub flash: FlashChip,
     /// What is in the USB socket.
     pub usb: UsbStatus,
     /// What went wrong on the line to the computer.
@@ -233,6 +241,34 @@ pub struct Failure<'a> {
     pub boot: u32,
     /// What had caused it, in words.
     pub cause: &'a str,
+}
+
+/// The flash chip of the board.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct FlashChip {
+    /// Its size in bytes.
+    pub bytes: u32,
+    /// How that is known.
+    pub size: FlashSize,
+    /// Bytes of it that program and store take, from the beginning: fewer than there are while traces are kept that were
+    /// stored when less was used.
+    pub used_bytes: u32,
+    /// What it identifies itself by: the manufacturer, then the type in two bytes (JEDEC JEP106).
+    pub id: [u8; 3],
+}
+
+/// How the size of a flash chip is known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub enum FlashSize {
+    /// It is not: the least that a Pico has is assumed.
+    #[default]
+    Assumed,
+    /// The chip reports it.
+    Reported,
+    /// The chip reports more, but what lies beyond this size is the beginning again.
+    Repeats,
 }
 
 /// What the flash holds.
@@ -388,6 +424,8 @@ pub enum Refusal {
     Storage,
     /// The settings of the board name a pin or a rate that it has not.
     Board,
+    /// The job has a band of a channel that it does not capture, or one without values.
+    Bands,
     /// The message is unknown to this firmware.
     Unknown,
     /// The BitScope is in use by the bridge's other port.
@@ -403,6 +441,7 @@ impl fmt::Display for Refusal {
             Self::Request => "the bridge cannot plan this capture: change the request",
             Self::Storage => "the flash of the bridge fails: erase its traces, or use another board",
             Self::Board => "the bridge's board has no such pin or rate: give others",
+            Self::Bands => "the job has a band that no trace can lie in: give bands of captured channels",
             Self::Unknown => {
                 "the bridge does not know this request: flash the firmware that belongs to this program"
             }
@@ -420,6 +459,7 @@ mod tests {
     use super::super::frame::{self, DATA_BYTES, MAX_REQUEST, MAX_RESPONSE};
     use super::super::{Event, Packing, RecordError, TimedEvent, UsbError, UsbState, UsbStep};
     use super::*;
+    use crate::analysis::{Band, Measure};
     use crate::plan::{
         Channel, ChannelSet, LogicPattern, Resolution, TriggerMode, TriggerSource, TriggerType,
     };
@@ -445,6 +485,11 @@ mod tests {
             trigger_mode: TriggerMode::Auto,
             resolution: Resolution::Bits8,
         }
+    }
+
+    fn longest_band() -> Band {
+        let channel = Channel::L[7];
+        Band { channel, measure: Measure::Duty, low: f64::NEG_INFINITY, high: f64::INFINITY }
     }
 
     fn longest_record() -> StoredTrace {
@@ -476,6 +521,7 @@ mod tests {
             keep: Some(u16::MAX),
             when_full: WhenFull::DropOldest,
             flash: ToFlash::Spaced(Micros(u64::MAX)),
+            bands: Bands::new(&[longest_band(); Bands::MAX]).unwrap(),
         };
         let mut buffer = [0; MAX_REQUEST];
         let sent = frame::encode(&mut buffer, u32::MAX, &Request::Configure(job)).unwrap();
@@ -512,9 +558,16 @@ mod tests {
             scope: Some(SerialNumber([0xff; 8])),
             uptime: Micros(u64::MAX),
             captures: u32::MAX,
+            within_bands: u32::MAX,
             fault: Some(Fault::Storage),
             restart: Restart::Panic { place },
             store: full,
+            flash: FlashChip {
+                bytes: u32::MAX,
+                size: FlashSize::Repeats,
+                used_bytes: u32::MAX,
+                id: [u8::MAX; 3],
+            },
             usb: UsbStatus {
                 state: UsbState::Refused { step: UsbStep::Carrying, error: UsbError::Gone },
                 retries: u32::MAX,

@@ -24,6 +24,7 @@
 //! # Ok::<(), frame::FrameError>(())
 //! ```
 
+mod bands;
 mod board;
 mod deframer;
 mod event;
@@ -34,12 +35,13 @@ mod record;
 mod usb;
 pub mod wear;
 
+pub use bands::{Bands, BandsError};
 pub use board::{BoardSettings, BoardSettingsError};
 pub use deframer::Deframer;
 pub use event::{Event, Events, TimedEvent};
 pub use message::{
-    Failure, Fault, Job, JobState, Records, Refusal, Repeat, Request, Response, Restart, Status, StoreStatus,
-    ToFlash, WhenFull,
+    Failure, Fault, FlashChip, FlashSize, Job, JobState, Records, Refusal, Repeat, Request, Response,
+    Restart, Status, StoreStatus, ToFlash, WhenFull,
 };
 pub use record::{Ended, Packing, RECORD_VERSION, RecordError, StoredTrace, TraceId};
 pub use usb::{LineErrors, UsbError, UsbState, UsbStatus, UsbStep};

@@ -1,5 +1,6 @@
 //! `scopething bridge`: manages the job and the stored traces of an RP2040 bridge.
 
+mod bands;
 mod firmware;
 mod report;
 mod traces;
@@ -8,8 +9,9 @@ use std::io::{self, IsTerminal as _, Write};
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};
+use scopething_core::analysis::Band;
 use scopething_core::link::bridge::{
-    BoardSettings, Job, JobState, Repeat, StoreStatus, ToFlash, TraceId, WhenFull, wear,
+    Bands, BoardSettings, Job, JobState, Repeat, StoreStatus, ToFlash, TraceId, WhenFull, wear,
 };
 use scopething_core::plan::{BusyOutputs, plan_capture};
 use scopething_core::time::Micros;
@@ -32,6 +34,8 @@ Examples:
       How the bridge stands: what it does, what it has stored
   scopething bridge configure A --period 20ms --trigger A --level 1.5V --repeat 100 --arm
       Capture a hundred triggered traces, from now on and at each power-up
+  scopething bridge configure A --period 2ms --outside 'A rms 1V..1.1V' --flash each --arm
+      Keep only what matters: traces whose RMS voltage is not within 1 V to 1.1 V
   scopething bridge fetch -o trace.sr
       Fetch all stored traces, numbered, for PulseView
   scopething bridge erase --through 12
@@ -128,6 +132,9 @@ enum Action {
         /// The GPIO that is high for at least 1 ms after each captured trace
         #[arg(long, value_name = "GPIO|none", value_parser = pin)]
         trigger_out: Option<Pin>,
+        /// The GPIO that captures when it goes high: it ends the wait of an armed job for its trigger, or captures once
+        #[arg(long, value_name = "GPIO|none", value_parser = pin)]
+        trigger_in: Option<Pin>,
         /// Print a JSON object
         #[arg(long)]
         json: bool,
@@ -192,6 +199,11 @@ struct ConfigureArguments {
     /// What happens when no more can be kept
     #[arg(long, value_enum, default_value_t = Full::DropOldest)]
     when_full: Full,
+    /// Keep only traces of which this value lies outside these bounds, or cannot be measured: of a channel the min, max, mean,
+    /// rms, peak-to-peak, frequency or duty. Of several bands one has to be left; 8 at the most. The bridge measures each
+    /// trace itself
+    #[arg(long, value_name = "'CHANNEL MEASURE LOW..HIGH'", value_parser = bands::parse)]
+    outside: Vec<Band>,
     /// Start it as well, now and at each power-up
     #[arg(long)]
     arm: bool,
@@ -321,12 +333,13 @@ impl Action {
                 client.calibrate(*grid).await?;
                 with_progress(calibrated(client), "calibrating").await?;
             }
-            Self::Board { baud, led, trigger_out, json, .. } => {
+            Self::Board { baud, led, trigger_out, trigger_in, json, .. } => {
                 let before = client.board().await?;
                 let settings = BoardSettings {
                     baud: baud.unwrap_or(before.baud),
                     led: led.map_or(before.led, |pin| pin.0),
                     trigger_out: trigger_out.map_or(before.trigger_out, |pin| pin.0),
+                    trigger_in: trigger_in.map_or(before.trigger_in, |pin| pin.0),
                 };
                 settings.check().map_err(|error| Failure::Usage(error.into()))?;
                 if settings != before {
@@ -414,8 +427,12 @@ impl ConfigureArguments {
             Full::Stop => WhenFull::Stop,
             Full::DropOldest => WhenFull::DropOldest,
         };
+        let request = self.capture.request()?;
+        let bands = Bands::new(&self.outside);
+        let bands = bands.and_then(|bands| bands.check(request.channels).map(|()| bands));
         Ok(Job {
-            request: self.capture.request()?,
+            request,
+            bands: bands.map_err(|error| Failure::Usage(anyhow::anyhow!("--outside: {error}")))?,
             probe: self.capture.probe(&url, None)?,
             repeat: self.repeat,
             spacing: Micros::from_seconds(self.spacing.unwrap_or(0.0)),

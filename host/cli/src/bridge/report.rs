@@ -1,12 +1,14 @@
 //! Reports of a bridge, as text and as JSON.
 
 use scopething_core::link::bridge::{
-    BoardSettings, Job, RECORD_VERSION, Repeat, StoreStatus, StoredTrace, TimedEvent, ToFlash, WhenFull, wear,
+    BoardSettings, FlashChip, FlashSize, Job, RECORD_VERSION, Repeat, StoreStatus, StoredTrace, TimedEvent,
+    ToFlash, WhenFull, wear,
 };
 use scopething_core::plan::CaptureRequest;
 use scopething_core::time::Instant;
 use serde_json::{Value, json};
 
+use super::bands;
 use crate::table::Table;
 use scopething::bridge::{BridgeStatus, ListedTrace};
 use scopething_waveform::moment::UnixMicros;
@@ -52,7 +54,10 @@ fn job_text(job: &Job) -> String {
         ToFlash::Spaced(spacing) => format!(", one each {} to flash", seconds(spacing.seconds())),
         ToFlash::Never => ", none to flash".to_owned(),
     };
-    format!("{}; {repeat}{spacing}{flash}{keep}, {full}", request_text(&job.request))
+    let bands: Vec<String> = job.bands.iter().map(bands::text).collect();
+    let outside =
+        if bands.is_empty() { String::new() } else { format!(", if outside {}", bands.join(" or ")) };
+    format!("{}; {repeat}{spacing}{outside}{flash}{keep}, {full}", request_text(&job.request))
 }
 
 /// The JSON form of which traces go to flash: "each", "never", or the least time between two in seconds.
@@ -72,6 +77,7 @@ fn job_json(job: &Job) -> Value {
         "repeat": match job.repeat { Repeat::Forever => Value::Null, Repeat::Times(times) => times.into() },
         "spacing": job.spacing.seconds(),
         "keep": job.keep, "flash": flash_json(job.flash),
+        "bands": job.bands.iter().map(bands::json).collect::<Vec<_>>(),
         "when_full": match job.when_full { WhenFull::Stop => "stop", WhenFull::DropOldest => "drop-oldest" },
     })
 }
@@ -117,6 +123,39 @@ fn life_days(status: &BridgeStatus) -> Option<f64> {
     wear::days_left(status.store.capacity_bytes, status.store.erasures, rate)
 }
 
+/// A size of memory in words.
+fn size_text(bytes: u32) -> String {
+    if bytes.is_multiple_of(1 << 20) {
+        format!("{} MiB", bytes >> 20)
+    } else {
+        format!("{} KiB", bytes >> 10)
+    }
+}
+
+/// The size of a flash chip and how that is known, in words.
+fn chip_text(chip: &FlashChip) -> String {
+    let size = size_text(chip.bytes);
+    let size = match chip.size {
+        FlashSize::Reported => size,
+        FlashSize::Assumed => format!("{size} assumed, as the chip does not report its size"),
+        FlashSize::Repeats => format!("{size}, though the chip reports more"),
+    };
+    if chip.used_bytes < chip.bytes {
+        let used = size_text(chip.used_bytes);
+        return format!("{size}, of which {used} are used until its traces are erased and it is restarted");
+    }
+    size
+}
+
+/// How the size of a flash chip is known, in JSON.
+fn flash_size_name(size: FlashSize) -> &'static str {
+    match size {
+        FlashSize::Reported => "reported",
+        FlashSize::Assumed => "assumed",
+        FlashSize::Repeats => "repeats",
+    }
+}
+
 /// What the time of day was at a moment of the bridge's present start.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct BridgeClock {
@@ -156,6 +195,7 @@ pub(super) fn status(status: &BridgeStatus, job: Option<&Job>, as_json: bool) ->
         let object = json!({
             "firmware": firmware, "state": status.state.to_string(), "armed": status.armed, "serial": scope,
             "uptime": status.uptime.seconds(), "restart": status.restart, "captures": status.captures,
+            "within_bands": status.within_bands,
             "fault": fault, "job": job.map(job_json),
             "traces": {
                 "count": store.traces, "oldest": store.oldest.map(|id| id.0), "newest": store.newest.map(|id| id.0),
@@ -165,7 +205,11 @@ pub(super) fn status(status: &BridgeStatus, job: Option<&Job>, as_json: bool) ->
             "memory": {
                 "count": store.memory_traces, "used_bytes": store.memory_used_bytes, "capacity_bytes": store.memory_bytes,
             },
-            "flash": { "erasures": store.erasures, "most_erasures": wear::MAX_ERASURES, "life_days": life_days(status) },
+            "flash": {
+                "bytes": status.flash.bytes, "size": flash_size_name(status.flash.size),
+                "used_bytes": status.flash.used_bytes, "id": status.flash.id.map(|byte| format!("{byte:02x}")).concat(),
+                "erasures": store.erasures, "most_erasures": wear::MAX_ERASURES, "life_days": life_days(status),
+            },
             "usb": {
                 "state": status.usb.state.to_string(), "fault": status.usb.state.is_fault(),
                 "retries": status.usb.retries, "failures": status.usb.failures, "overruns": status.usb.overruns,
@@ -194,7 +238,7 @@ pub(super) fn status(status: &BridgeStatus, job: Option<&Job>, as_json: bool) ->
         ("state", status.state.to_string()),
         ("job", job),
         ("traces", format!("{}{range}, {free:.1}% free, {} at the most", store.traces, store.max_traces)),
-        ("flash", format!("{worn:.1}% worn, {life}")),
+        ("flash", format!("{}, {worn:.1}% worn, {life}", chip_text(&status.flash))),
         ("USB", usb.state.to_string()),
         ("BitScope", scope.unwrap_or_else(|| "not seen yet".to_owned())),
         (
@@ -212,6 +256,10 @@ pub(super) fn status(status: &BridgeStatus, job: Option<&Job>, as_json: bool) ->
         let free = 100.0 * free / f64::from(store.memory_bytes.max(1));
         let text = format!("{} more traces, {free:.1}% free, lost when power goes", store.memory_traces);
         lines.insert(3, ("memory", text));
+    }
+    if status.within_bands > 0 {
+        let text = format!("{} of {} captures were not kept", status.within_bands, status.captures);
+        lines.insert(3, ("within bands", text));
     }
     if store.unreadable > 0 {
         lines.push(("unreadable", unreadable(store)));
@@ -238,12 +286,16 @@ pub(super) fn status(status: &BridgeStatus, job: Option<&Job>, as_json: bool) ->
 
 /// The settings of a bridge's board.
 pub(super) fn board(settings: BoardSettings, as_json: bool) -> String {
-    let BoardSettings { baud, led, trigger_out } = settings;
+    let BoardSettings { baud, led, trigger_out, trigger_in } = settings;
     if as_json {
-        return format!("{}\n", json!({ "baud": baud, "led": led, "trigger_out": trigger_out }));
+        let object =
+            json!({ "baud": baud, "led": led, "trigger_out": trigger_out, "trigger_in": trigger_in });
+        return format!("{object}\n");
     }
     let pin = |gpio: Option<u8>| gpio.map_or_else(|| "none".to_owned(), |gpio| format!("GP{gpio}"));
-    Table::named([("baud", baud.to_string()), ("LED", pin(led)), ("trigger output", pin(trigger_out))])
+    let (trigger_out, trigger_in) = (pin(trigger_out), pin(trigger_in));
+    let lines = [("baud", baud.to_string()), ("LED", pin(led))];
+    Table::named(lines.into_iter().chain([("trigger output", trigger_out), ("trigger input", trigger_in)]))
         .to_string()
 }
 

@@ -101,7 +101,6 @@ pub(super) async fn run(
         undrawn: Vec::new(),
         dirty: true,
     };
-    // The frames that it holds make it large.
     Box::pin(show(screen, client, interrupts)).await
 }
 

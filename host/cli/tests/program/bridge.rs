@@ -133,20 +133,72 @@ async fn traces_that_are_replaced_while_all_are_fetched_are_only_counted() {
 }
 
 #[tokio::test]
+async fn only_traces_outside_their_bands_are_kept() {
+    let url = serve(SIGNALS);
+    let configure = async |outside: &[&str]| {
+        let mut words =
+            vec!["bridge", "configure", "B", "--repeat", "3", "--timeout", "0", "--arm", "--url", &url];
+        words.extend(outside.iter().flat_map(|&band| ["--outside", band]));
+        scopething(&words).await
+    };
+    // B is 1 V.
+    let finished = configure(&["B mean 0.9V..1.1V", "B peak-to-peak ..100mV"]).await;
+    assert_eq!(finished.code, Some(0), "{}", finished.stderr);
+    let status = until(&url, |status| status["state"] == "finished").await;
+    assert_eq!(
+        (&status["captures"], &status["within_bands"], &status["traces"]["count"]),
+        (&3.into(), &3.into(), &0.into())
+    );
+    let text = bridge(&url, "status").await;
+    assert!(text.contains(", if outside B mean 900mV..1.1V or B peak-to-peak ..100mV"), "{text}");
+    assert!(text.contains("3 of 3 captures were not kept"), "{text}");
+    // What cannot be measured is outside.
+    let finished = configure(&["B mean 0.9V..1.1V", "B frequency 0.."]).await;
+    assert_eq!(finished.code, Some(0), "{}", finished.stderr);
+    let status = until(&url, |status| status["state"] == "finished" && status["captures"] == 6).await;
+    assert_eq!((&status["within_bands"], &status["traces"]["count"]), (&3.into(), &3.into()));
+    let many = ["B mean 0..1V"; 9];
+    for (outside, part) in [
+        (&["A mean 0..1V"][..], "A has a band and is not captured"),
+        (&["B mean 1V..0V"], "lower bound first"),
+        (&many, "8 at the most"),
+    ] {
+        let finished = configure(outside).await;
+        assert_eq!(finished.code, Some(2), "{outside:?}: {}", finished.stderr);
+        assert!(finished.stderr.contains(part), "{outside:?}: {}", finished.stderr);
+    }
+    assert_eq!(json(&bridge(&url, "status --json").await)["job"]["bands"][1]["measure"], "frequency");
+}
+
+#[tokio::test]
+async fn flash_chip_is_reported() {
+    let url = serve(SIGNALS);
+    let status = json(&bridge(&url, "status --json").await);
+    let flash = &status["flash"];
+    assert_eq!(
+        (&flash["bytes"], &flash["size"], &flash["id"]),
+        (&(4 << 20).into(), &"reported".into(), &"ef4016".into())
+    );
+    let text = bridge(&url, "status").await;
+    assert!(text.contains("4 MiB, of which 96 KiB are used until its traces are erased"), "{text}");
+}
+
+#[tokio::test]
 async fn board_is_set_without_a_rebuild() {
     let url = serve("A=dc,1V");
     assert_eq!(
         json(&bridge(&url, "board --json").await),
-        serde_json::json!({"baud": 1_000_000, "led": 25, "trigger_out": null})
+        serde_json::json!({"baud": 1_000_000, "led": 25, "trigger_out": null, "trigger_in": null})
     );
-    bridge(&url, "board --baud 115200 --led GP22 --trigger-out 6").await;
+    bridge(&url, "board --baud 115200 --led GP22 --trigger-out 6 --trigger-in 7").await;
     let text = bridge(&url, "board").await;
     assert!(text.contains("115200") && text.contains("GP22") && text.contains("GP6"), "{text}");
     bridge(&url, "board --led none").await;
-    let kept = serde_json::json!({"baud": 115_200, "led": null, "trigger_out": 6});
+    let kept = serde_json::json!({"baud": 115_200, "led": null, "trigger_out": 6, "trigger_in": 7});
     assert_eq!(json(&bridge(&url, "board --json").await), kept);
     for (words, part) in [
         (["--trigger-out", "3"], "GPIO 3 is not free"),
+        (["--trigger-in", "6"], "GPIO 6 is given twice"),
         (["--led", "6"], "given twice"),
         (["--baud", "50"], "9600"),
     ] {

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Callable
 
+__all__ = ["cached_property"]
+
 if TYPE_CHECKING:
     from functools import cached_property
 else:

@@ -1,7 +1,8 @@
 //! Which traces are kept, and which part of them is written.
 
-use super::measure::{Measure, Measured};
-use scopething_waveform::waveform::{Channel, Series, Waveform};
+use super::measure::measured;
+pub use scopething_core::analysis::Band;
+use scopething_waveform::waveform::{Series, Waveform};
 
 /// What is kept of the traces of a job.
 #[derive(Debug, Clone, PartialEq)]
@@ -19,25 +20,9 @@ pub enum Keep {
     },
 }
 
-/// The values that a measurement is expected to have.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Band {
-    /// The channel that is measured.
-    pub channel: Channel,
-    /// What is measured.
-    pub measure: Measure,
-    /// The least value expected.
-    pub low: f64,
-    /// The greatest value expected.
-    pub high: f64,
-}
-
-impl Band {
-    fn holds(&self, waveform: &Waveform) -> bool {
-        let series = waveform.channel(self.channel);
-        let value = series.and_then(|series| Measured::of(series).get(self.measure));
-        value.is_some_and(|value| (self.low..=self.high).contains(&value))
-    }
+/// Whether the value of a trace lies within the band; one that is unknown does not.
+fn holds(band: &Band, waveform: &Waveform) -> bool {
+    waveform.channel(band.channel).is_some_and(|series| band.holds(&measured(series)))
 }
 
 impl Keep {
@@ -45,7 +30,7 @@ impl Keep {
     #[must_use]
     pub fn wants(&self, waveform: &Waveform) -> bool {
         match self {
-            Self::Outside(bands) => bands.iter().any(|band| !band.holds(waveform)),
+            Self::Outside(bands) => bands.iter().any(|band| !holds(band, waveform)),
             Self::All | Self::Summary | Self::Envelope { .. } => true,
         }
     }
@@ -82,7 +67,8 @@ pub fn envelope(series: &Series, parts: usize) -> impl Iterator<Item = Extent> +
 #[cfg(test)]
 mod tests {
     use super::*;
-    use scopething_waveform::waveform::{Details, Samples};
+    use crate::job::measure::Measure;
+    use scopething_waveform::waveform::{Channel, Details, Samples};
 
     fn waveform(samples: &[f32]) -> Waveform {
         let series = Series::new(Channel::A, 0.0, 1e-3, Samples::Volts(samples.to_vec()));

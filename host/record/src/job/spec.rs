@@ -10,7 +10,7 @@ use serde::de::{DeserializeOwned, Deserializer, Error as _};
 
 use super::keep::{Band, Keep};
 use super::lines::{JobError, KeyLines, line_at};
-use super::measure::Measure;
+use super::measure::{Measure, unit};
 use super::schedule::{Extent, Spacing};
 use super::{Job, StreamJob, key_of_request};
 use crate::stream::BehindBridge;
@@ -470,14 +470,15 @@ impl BandSpec {
             None => Ok(none),
             Some(Bound::Number(number)) => Ok(number),
             Some(Bound::Text(text)) => {
-                quantity::parse(&text, self.measure.unit()).map_err(|error| error.to_string())
+                quantity::parse(&text, unit(self.measure)).map_err(|error| error.to_string())
             }
         };
         let (low, high) = (number(self.low, f64::NEG_INFINITY)?, number(self.high, f64::INFINITY)?);
-        if low > high {
+        let band = Band { channel, measure: self.measure, low, high };
+        if band.is_empty() {
             return Err(format!("the band {low} to {high} is empty: give a low below the high"));
         }
-        Ok(Band { channel, measure: self.measure, low, high })
+        Ok(band)
     }
 }
 

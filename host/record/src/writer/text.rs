@@ -19,7 +19,7 @@ use std::ops::Range;
 use serde_json::{Map, Value, json};
 
 use crate::job::keep::{Extent, Keep, envelope};
-use crate::job::measure::{Measure, Measured};
+use crate::job::measure::{Measure, measured};
 use scopething_files::{
     Format, JOB_COLUMNS, Rows, SETTINGS_NOTE, StampObject, WriteError, push_field, push_number,
 };
@@ -193,7 +193,7 @@ fn summary(waveform: &Waveform, table: &mut Table) {
     out.extend_from_slice(cause.as_bytes());
     push_value(details.trigger.as_ref().map(|trigger| trigger.time_s), out);
     for series in waveform.channels() {
-        let measured = Measured::of(series);
+        let measured = measured(series);
         for measure in Measure::ALL {
             table.columns.extend([",", &series.channel.to_string(), "_", measure.name()]);
             push_value(measured.get(measure), &mut table.rows);
@@ -263,7 +263,7 @@ fn channels_object(waveform: &Waveform, keep: &Keep) -> Value {
                 "max": extents.iter().map(|extent| extent.max).collect::<Vec<_>>(),
             })
         } else {
-            let measured = Measured::of(series);
+            let measured = measured(series);
             Measure::ALL
                 .iter()
                 .map(|&measure| (measure.name(), json!(measured.get(measure))))

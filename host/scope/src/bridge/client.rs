@@ -6,8 +6,8 @@ use embassy_futures::select::{Either, select};
 use embedded_io_async::{Read, Write};
 use scopething_core::link::bridge::frame::{self, DATA_BYTES, FrameError, MAX_REQUEST, MAX_RESPONSE};
 use scopething_core::link::bridge::{
-    BoardSettings, Deframer, Fault, Job, JobState, LineErrors, Request, Response, StoreStatus, StoredTrace,
-    TimedEvent, TraceId, UsbStatus,
+    BoardSettings, Deframer, Fault, FlashChip, Job, JobState, LineErrors, Request, Response, StoreStatus,
+    StoredTrace, TimedEvent, TraceId, UsbStatus,
 };
 use scopething_core::scope::SerialNumber;
 use scopething_core::time::{Clock, Micros};
@@ -44,12 +44,16 @@ pub struct BridgeStatus {
     pub uptime: Micros,
     /// Captures since its power-up.
     pub captures: u32,
+    /// How many of these were not kept, since their values lay within the bands of the job.
+    pub within_bands: u32,
     /// The last thing that went wrong since its power-up.
     pub fault: Option<Fault>,
     /// Why its firmware started, as text.
     pub restart: String,
     /// What its flash holds.
     pub store: StoreStatus,
+    /// Its flash chip.
+    pub flash: FlashChip,
     /// What is in its USB socket.
     pub usb: UsbStatus,
     /// What went wrong on its line to the computer.
@@ -198,9 +202,11 @@ impl<S: Read + Write, C: Clock> Client<S, C> {
                 scope: status.scope,
                 uptime: status.uptime,
                 captures: status.captures,
+                within_bands: status.within_bands,
                 fault: status.fault,
                 restart: status.restart.to_string(),
                 store: status.store,
+                flash: status.flash,
                 usb: status.usb,
                 line: status.line,
                 boot: status.boot,

@@ -17,11 +17,11 @@ use scopething::link::TokioTimer;
 use scopething_bridge::control::Bridge;
 use scopething_bridge::fake::FakeFlash;
 use scopething_bridge::job::{Runner, ScopeStream};
-use scopething_bridge::store::{Store, StoreLayout};
+use scopething_bridge::store::{Store, StoreLayout, StoreMemory};
 use scopething_bridge::uplink::{About, Board, Uplink};
 use scopething_core::device::BS05;
 use scopething_core::link::bridge::{
-    Event, Events, Failure, Job, Repeat, Restart, TimedEvent, ToFlash, WhenFull,
+    Bands, Event, Events, Failure, FlashChip, FlashSize, Job, Repeat, Restart, TimedEvent, ToFlash, WhenFull,
 };
 use scopething_core::plan::{CaptureRequest, ChannelSet};
 use scopething_core::time::{Clock, Instant, Micros};
@@ -32,6 +32,10 @@ use scopething_sim::{SimClock, SimConfig, SimLink};
 const BYTE_US: u64 = 10;
 /// Sectors of the fake flash: eight of settings and index, sixteen of traces.
 pub(crate) const SECTORS: usize = 24;
+
+/// What the bridge reports of its flash.
+pub(crate) const FLASH: FlashChip =
+    FlashChip { bytes: 4 << 20, size: FlashSize::Reported, used_bytes: 0, id: [0xef, 0x40, 0x16] };
 
 pub(crate) fn layout() -> StoreLayout {
     StoreLayout::of(0..SECTORS as u32 * 4096).unwrap()
@@ -44,7 +48,8 @@ pub(crate) fn request(channels: &str) -> CaptureRequest {
 pub(crate) fn job(request: CaptureRequest, repeat: Repeat) -> Job {
     let probe = BS05.analog;
     let (spacing, when_full) = (Micros(0), WhenFull::DropOldest);
-    Job { request, probe, repeat, spacing, keep: None, when_full, flash: ToFlash::Each }
+    let (flash, bands) = (ToFlash::Each, Bands::NONE);
+    Job { request, probe, repeat, spacing, keep: None, when_full, flash, bands }
 }
 
 /// The plug of the simulated BitScope.
@@ -206,8 +211,8 @@ impl Write for End {
 }
 
 /// Memory for the traces of one bridge.
-fn memory() -> &'static mut [u8] {
-    Vec::leak(vec![0; 32 * 1024])
+fn memory() -> &'static mut StoreMemory<{ 32 * 1024 }> {
+    Box::leak(Box::default())
 }
 
 /// A log of known bytes.
@@ -288,7 +293,8 @@ pub(crate) fn run_on(
         let mut buffer = Box::new(TraceBuffer::new());
         let scope = Plugged { link, plug: plug.clone() };
         let mut runner = Runner::new(&bridge, scope, clock.clone(), profile, &mut buffer);
-        let about = About { firmware: (1, 2, 3), restart: Restart::PowerUp, last_failure: None };
+        let (restart, last_failure) = (Restart::PowerUp, None);
+        let about = About { firmware: (1, 2, 3), restart, last_failure, flash: FLASH };
         let mut uplink = Uplink::new(&bridge, clock.clone(), KnownLog, about);
         let (host, mut receiver) = wire(&clock, noise);
         let mut sender = receiver.clone();
@@ -355,6 +361,7 @@ pub(crate) fn serve(query: &str) -> String {
                 firmware: (1, 2, 3),
                 restart: Restart::Panic { place: "src/main.rs:7" },
                 last_failure: Some(Failure { boot: 1, cause: "panic at src/main.rs:7" }),
+                flash: FLASH,
             };
             let mut uplink = Uplink::new(&bridge, clock, KnownLog, about);
             let serving = async {

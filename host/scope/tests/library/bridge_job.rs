@@ -1,12 +1,15 @@
 //! The bridge by itself and with a computer, on simulated time.
 
 use crate::bridge_support::{Noise, Running, SECTORS, job, log_bytes, request, run, run_on};
-use scopething::bridge::recording;
+use scopething::bridge::{BridgeError, recording};
 use scopething_bridge::control::Press;
 use scopething_bridge::fake::FakeFlash;
+use scopething_core::analysis::{Band, Measure, Measured};
 use scopething_core::device::BS05;
-use scopething_core::link::bridge::{Fault, Job, JobState, Refusal, Repeat, ToFlash, TraceId, WhenFull};
-use scopething_core::plan::CaptureRequest;
+use scopething_core::link::bridge::{
+    Bands, Fault, Job, JobState, Refusal, Repeat, ToFlash, TraceId, WhenFull,
+};
+use scopething_core::plan::{CaptureRequest, Channel};
 use scopething_core::scope::Scope;
 use scopething_core::time::{Clock, Instant, Micros};
 use scopething_core::trace::{EndReason, TraceBuffer};
@@ -379,4 +382,91 @@ fn probe_is_calibrated_and_kept() {
     });
     assert!(flash.is_powered());
     assert_eq!(FakeFlash::new(SECTORS).erasures().len(), flash.erasures().len());
+}
+
+/// Captures of a slow sine, a second apart: their means, of all or of those outside bands, and how many lay within.
+fn means_of_slow_sine(bands: Bands) -> (Vec<f64>, u32) {
+    let mut found = (Vec::new(), 0);
+    run("A=sine,70mHz,0..3V", async |running| {
+        let mut client = running.client();
+        let request = CaptureRequest { timeout_s: Some(0.0), samples: 200, ..triggered() };
+        let spacing = Micros::from_millis(1000);
+        client.configure(&Job { spacing, bands, ..job(request, Repeat::Times(20)) }).await.unwrap();
+        client.arm().await.unwrap();
+        running.until(|bridge| bridge.state() == JobState::Finished).await;
+        let status = client.status().await.unwrap();
+        assert_eq!(status.captures, 20);
+        let recordings = fetch_all(running).await;
+        assert_eq!(recordings.len() as u32 + status.within_bands, 20);
+        let mean = |recording: &Waveform| {
+            let series = recording.analog().next().unwrap();
+            let Samples::Volts(volts) = &series.samples else { panic!("volts") };
+            Measured::of_analog(&volts.iter().copied(), series.period_s).get(Measure::Mean).unwrap()
+        };
+        found = (recordings.iter().map(mean).collect(), status.within_bands);
+    });
+    found
+}
+
+#[test]
+fn traces_within_all_bands_are_not_kept() {
+    let (all, within) = means_of_slow_sine(Bands::NONE);
+    assert_eq!((all.len(), within), (20, 0));
+    let band = |low, high| Band { channel: Channel::A, measure: Measure::Mean, low, high };
+    // What leaves one of the two is kept.
+    let bands = Bands::new(&[band(0.5, f64::INFINITY), band(f64::NEG_INFINITY, 2.5)]).unwrap();
+    let (outside, within) = means_of_slow_sine(bands);
+    let expected: Vec<f64> = all.into_iter().filter(|mean| !(0.5..=2.5).contains(mean)).collect();
+    assert!(expected.len() > 4 && within > 4, "{expected:?}, {within}");
+    assert_eq!(outside.len(), expected.len());
+    for (mean, expected) in outside.iter().zip(&expected) {
+        assert!((mean - expected).abs() < 0.02, "{mean} is not {expected}");
+    }
+}
+
+#[test]
+fn trace_that_was_ordered_is_kept_within_the_bands() {
+    run(SINE, async |running| {
+        let mut client = running.client();
+        let bands =
+            Bands::new(&[Band { channel: Channel::A, measure: Measure::Mean, low: 0.0, high: 3.0 }]).unwrap();
+        // It never rises through 3.5 V.
+        let request = CaptureRequest { level: Some(3.5), ..triggered() };
+        client.configure(&Job { bands, ..job(request, Repeat::Forever) }).await.unwrap();
+        client.arm().await.unwrap();
+        running.until(|bridge| bridge.state() == JobState::Armed).await;
+        running.bridge.trigger(running.clock.now());
+        running.until(|bridge| bridge.captures() == 1).await;
+        running.until(|bridge| bridge.state() == JobState::Armed).await;
+        let records = client.records(TraceId::FIRST).await.unwrap();
+        assert_eq!(records.iter().map(|record| record.cause).collect::<Vec<_>>(), [EndReason::Cancel]);
+        assert_eq!(client.status().await.unwrap().within_bands, 0);
+    });
+}
+
+#[test]
+fn trigger_input_is_ignored_while_the_computer_uses_the_bitscope() {
+    run(SINE, async |running| {
+        let mut client = running.client();
+        client.pass_through(true).await.unwrap();
+        running.bridge.trigger(running.clock.now());
+        running.pass(Micros::from_millis(700_000)).await;
+        assert_eq!(running.bridge.captures(), 0, "not even later");
+        running.bridge.trigger(running.clock.now());
+        running.until(|bridge| bridge.captures() == 1).await;
+    });
+}
+
+#[test]
+fn bands_that_no_trace_can_lie_in_are_refused() {
+    run(SINE, async |running| {
+        let mut client = running.client();
+        let of = |channel, low| Band { channel, measure: Measure::Rms, low, high: 1.0 };
+        for band in [of(Channel::B, 0.0), of(Channel::A, 2.0), of(Channel::A, f64::NAN)] {
+            let bands = Bands::new(&[band]).unwrap();
+            let refused = client.configure(&Job { bands, ..job(triggered(), Repeat::Forever) }).await;
+            assert!(matches!(refused, Err(BridgeError::Refused(Refusal::Bands))), "{band:?}: {refused:?}");
+        }
+        assert_eq!(client.job().await.unwrap(), None);
+    });
 }
