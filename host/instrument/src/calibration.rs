@@ -122,6 +122,7 @@ mod tests {
     use std::cell::RefCell;
     use std::rc::Rc;
 
+    use scopething::timer;
     use scopething_core::device::BS05;
     use scopething_core::plan::WaveShape;
 
@@ -176,7 +177,8 @@ mod tests {
             assert_eq!(kept.as_deref(), Some("here"));
             assert_eq!((handle.state().probe.scale, handle.state().changes), (scale, changes + 1));
             let mut state = handle.state.subscribe();
-            state.wait_for(|state| state.generator.is_some()).await.unwrap();
+            let goes_on = state.wait_for(|state| state.generator.is_some() && state.driven.waveform);
+            timer::timeout(Duration::from_secs(10), goes_on).await.unwrap().unwrap();
         })
         .await;
         assert_eq!(kept.len(), 1);

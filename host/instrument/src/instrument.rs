@@ -51,6 +51,8 @@ const MAX_REQUESTS: usize = 64;
 const MAX_RESTARTS: u8 = 4;
 /// How often in a row the device may fail before that is final.
 const MAX_FAILURES: u8 = 3;
+/// A stream that fails after this time is the first failure in a row.
+const STEADY_STREAM: Duration = Duration::from_secs(10);
 
 /// The device and the clients that wait for it.
 pub struct Instrument {
@@ -586,8 +588,8 @@ impl Instrument {
         }
     }
 
-    /// Streams to a client, until it leaves or others have waited for their turn. A device that does not stream is none that
-    /// fails: the client learns of it, and can have captures.
+    /// Streams to a client, until it leaves or others have waited for their turn. The client of a device that does not stream
+    /// learns of it, and can have captures.
     async fn stream(&mut self, turn: StreamTurn) -> Result<(), DeviceError> {
         let Some(scope) = &mut self.scope else { return Ok(()) };
         let StreamTurn { request, mut take, mut reply } = turn;
@@ -601,10 +603,11 @@ impl Instrument {
         };
         self.frames.resize(CHUNK_FRAMES, StreamFrame::default());
         let queue = &mut self.queue;
+        let began = Instant::now();
         let ended = async {
             tokio::select! {
                 () = reply.closed() => {}
-                () = queue.stream_is_over(Instant::now()) => {}
+                () = queue.stream_is_over(began) => {}
             }
         };
         let result = stream::run(scope, &plan, &mut self.frames, &mut take, ended).await;
@@ -614,11 +617,12 @@ impl Instrument {
                 let _ = reply.send(Ok(()));
             }
             Err(error) => {
-                let _ = reply.send(Err(error.to_string()));
-                if is_final(&error) {
-                    return Err(error);
+                if began.elapsed() >= STEADY_STREAM {
+                    self.failures = 0;
                 }
-                self.handle.report(Event::Notice(error.to_string()));
+                let reason = error.to_string();
+                self.survive(error)?;
+                let _ = reply.send(Err(reason));
                 self.restart_generator();
             }
         }
@@ -631,6 +635,7 @@ impl Instrument {
         // The clock that is measured needs the hardware of any other.
         self.clean = false;
         self.reset().await?;
+        self.handle.state.send_modify(|state| (state.driven, state.generator) = (BusyOutputs::NOTHING, None));
         let Some(scope) = &mut self.scope else { return Ok(()) };
         self.clean = false;
         self.watched = None;
@@ -644,7 +649,7 @@ impl Instrument {
                     Some(keep) => keep(&found.parameters),
                     None => Err("this program has no place for them".to_owned()),
                 };
-                self.handle.set_probe(found.parameters.attenuated(before.attenuation));
+                self.handle.set_probe(found.parameters);
                 self.failures = 0;
                 calibration.send_replace(calibration::done(&before, &found, kept));
                 return Ok(());

@@ -43,7 +43,7 @@ impl fmt::Debug for StreamTurn {
     }
 }
 
-/// Runs a stream until `ended` completes, which is asked after each event that `wake` waits for.
+/// Runs a stream until `ended` completes, which is looked at before each part.
 ///
 /// # Errors
 /// Any failure of the link or the device.

@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use scopething::generate::{ClockSpec, GeneratorRequest, SpecError, WaveSpec, parse_levels};
 use scopething_core::calibration::{CalibrationError, CalibrationRequest};
-use scopething_core::plan::{ChannelSet, PlayMode};
+use scopething_core::device::Attenuation;
+use scopething_core::plan::{AnalogChannel, Channel, ChannelSet, PlayMode};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -123,7 +124,15 @@ fn set(shared: &Shared, by: &str, patch: &Patch) -> Result<(), String> {
 
 /// What is to be calibrated. What cannot be is refused before the device is asked.
 fn calibration(shared: &Shared, names: &[String], grid: Option<u16>) -> Result<CalibrationRequest, String> {
-    let new = CalibrationRequest::new(shared.handle.state().probe);
+    let probe = shared.handle.state().probe;
+    if probe.attenuation != Attenuation::NONE {
+        return Err(
+            "the probes have an attenuation, which a calibration finds itself: start without --attenuation, \
+                    and without the line in analog.conf"
+                .to_owned(),
+        );
+    }
+    let new = CalibrationRequest::new(probe);
     let mut channels = ChannelSet::EMPTY;
     for name in names {
         let named = name.parse::<ChannelSet>().map_err(|error| format!("the channel {name:?}: {error}"))?;
@@ -133,6 +142,14 @@ fn calibration(shared: &Shared, names: &[String], grid: Option<u16>) -> Result<C
         return Err(CalibrationError::NoChannel.to_string());
     }
     let channels = if channels.is_empty() { new.channels } else { channels };
+    let factors = shared.controls.borrow().attenuation;
+    for (channel, factor) in AnalogChannel::ALL.into_iter().zip(factors) {
+        if factor != 1.0 && channels.contains(Channel::Analog(channel)) {
+            return Err(format!(
+                "the probe of channel {channel} is set to {factor}, which a calibration finds itself: set it to 1"
+            ));
+        }
+    }
     let grid = grid.unwrap_or(new.grid);
     if !(CalibrationRequest::MIN_GRID..=CalibrationRequest::MAX_GRID).contains(&grid) {
         return Err(CalibrationError::Grid(grid).to_string());
@@ -243,4 +260,40 @@ pub fn state_json(shared: &Shared, role: Role) -> Value {
         "clients": shared.client_count(),
         "max_clients": MAX_CLIENTS,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use scopething_core::device::{AnalogParameters, BS05};
+
+    use super::*;
+    use crate::{Instrument, Opened};
+
+    /// What becomes of a calibration of these channels, by the device's parameters and the page's factors.
+    async fn calibrated(probe: AnalogParameters, factors: [f64; 2], names: &[&str]) -> Result<(), String> {
+        let link = scopething::link::open(&"sim:".parse().unwrap()).await.unwrap();
+        // The request is taken, though nothing serves it.
+        let Opened { instrument: _instrument, handle, .. } = Instrument::open(link, probe).await.unwrap();
+        let shared = Shared::new(handle);
+        shared.set_controls(|controls| controls.attenuation = factors);
+        let channels = names.iter().map(|name| (*name).to_owned()).collect();
+        let result = Command::Calibrate { channels, grid: None }.execute(&shared, "test").await;
+        assert_eq!(shared.handle.calibration().is_running(), result.is_ok());
+        result
+    }
+
+    #[tokio::test]
+    async fn what_divides_already_is_not_calibrated_as_well() {
+        let divided = BS05.analog.attenuated(Attenuation { a: 1.0, b: 10.0 });
+        let refused = calibrated(divided, [1.0; 2], &[]).await.unwrap_err();
+        assert!(refused.contains("without --attenuation"), "{refused}");
+        for (names, is_refused) in [(&[][..], true), (&["A"], true), (&["B"], false), (&["A", "B"], true)] {
+            let result = calibrated(BS05.analog, [10.0, 1.0], names).await;
+            assert_eq!(result.is_err(), is_refused, "{names:?} {result:?}");
+            if let Err(refused) = result {
+                assert!(refused.contains("channel A is set to 10"), "{refused}");
+            }
+        }
+        assert_eq!(calibrated(BS05.analog, [1.0; 2], &[]).await, Ok(()));
+    }
 }

@@ -253,6 +253,19 @@ impl Roll {
         self.end() >= self.capacity as u64
     }
 
+    /// Whether a single trace has come to its end.
+    fn is_enough(&self, is_forced: bool) -> bool {
+        self.is_full() || is_forced && !self.kept_stretches().is_empty()
+    }
+
+    /// The last stretches that are long enough to be traces of their own.
+    fn kept_stretches(&self) -> Vec<(u64, u64)> {
+        let mut stretches = self.stretches();
+        stretches.truncate(MAX_STRETCHES);
+        stretches.retain(|(from, end)| end - from >= MIN_COLUMNS);
+        stretches
+    }
+
     /// Where there is something between two gaps, the last stretch first: the numbers of the first column, and of that behind
     /// the last one.
     fn stretches(&self) -> Vec<(u64, u64)> {
@@ -430,7 +443,7 @@ fn scale_of(plan: &StreamPlan, channel: AnalogChannel) -> (f64, f64) {
     (bottom, (f64::from(scale.value(FINE)) - bottom) / FINE)
 }
 
-/// What is said before the data of a piece.
+/// The header of a piece.
 #[derive(Debug, Serialize)]
 struct PieceHeader {
     roll: u64,
@@ -452,7 +465,7 @@ struct PieceHeader {
     channels: Vec<Block>,
 }
 
-/// The present roll, if there is one, and the one that a client has seen up to some column.
+/// The present roll, if there is one.
 #[derive(Debug, Default)]
 pub(crate) struct Rolls {
     present: Mutex<Option<Arc<Mutex<Roll>>>>,
@@ -494,7 +507,7 @@ impl Rolls {
 pub(crate) enum RollEnd {
     /// Settings changed, it was stopped or begun anew, or nobody looks any longer.
     Withdrawn,
-    /// One screen was wanted, and is there.
+    /// One screen was wanted, or what there is of it by now, and is there.
     Full,
     /// The device does not stream: these settings are captured as others are.
     Unable(String),
@@ -517,6 +530,8 @@ pub(crate) async fn roll(shared: &Arc<Shared>, id: u64, seq: &mut u64) -> RollEn
     shared.status.send_replace(Status::Rolling);
     let mut pending = None;
     let mut due = Instant::now() + TRACE_INTERVAL;
+    let mut forces = shared.controls.subscribe();
+    let (mut forced, mut is_forced) = (set.forced, false);
     let end = loop {
         let streaming = match &mut pending {
             Some(streaming) => streaming,
@@ -531,16 +546,23 @@ pub(crate) async fn roll(shared: &Arc<Shared>, id: u64, seq: &mut u64) -> RollEn
                 _ = others => {}
             }
         };
+        let is_forced_again = async { drop(forces.wait_for(|controls| controls.forced != forced).await) };
         tokio::select! {
             ended = streaming.ended() => match ended {
-                Err(reason) => break RollEnd::Unable(reason),
-                Ok(()) if shared.handle.lost.borrow().is_some() => break RollEnd::Withdrawn,
-                Ok(()) => pending = None,
+                _ if shared.handle.lost.borrow().is_some() => break RollEnd::Withdrawn,
+                Err(reason) if locked(&roll).received == 0 => break RollEnd::Unable(reason),
+                // A device that has streamed can: what failed is a gap.
+                Err(_) | Ok(()) => pending = None,
             },
             () = is_over => break RollEnd::Withdrawn,
+            () = is_forced_again => {
+                // What there is is shown at once, or as soon as there is enough of it.
+                (forced, due) = (shared.controls.borrow().forced, Instant::now());
+                is_forced = true;
+            }
             () = timer::sleep_until(due) => {
                 due = Instant::now() + TRACE_INTERVAL;
-                if set.run == Run::Single && locked(&roll).is_full() {
+                if set.run == Run::Single && locked(&roll).is_enough(is_forced) {
                     break RollEnd::Full;
                 }
                 show(shared, &roll, seq);
@@ -550,7 +572,7 @@ pub(crate) async fn roll(shared: &Arc<Shared>, id: u64, seq: &mut u64) -> RollEn
     // The device is free before the traces are made.
     drop(pending);
     shared.rolls.set(None);
-    keep(shared, &locked(&roll), seq);
+    keep(shared, &locked(&roll), &end, seq);
     if matches!(end, RollEnd::Full) {
         end_single(shared);
     }
@@ -586,14 +608,18 @@ fn show(shared: &Shared, roll: &Mutex<Roll>, seq: &mut u64) {
 }
 
 /// Keeps what is on the screen: each stretch between gaps is a trace of its own, since a trace has a sample at any time.
-fn keep(shared: &Shared, roll: &Roll, seq: &mut u64) {
-    let mut stretches = roll.stretches();
-    stretches.truncate(MAX_STRETCHES);
-    stretches.retain(|(from, end)| end - from >= MIN_COLUMNS);
-    for stretch in stretches.into_iter().rev() {
+fn keep(shared: &Shared, roll: &Roll, end: &RollEnd, seq: &mut u64) {
+    // What is left behind by a knob that is turned must not push out of the list what was wanted.
+    let is_wanted = matches!(end, RollEnd::Full) || shared.controls.borrow().run == Run::Stop;
+    for (age, stretch) in roll.kept_stretches().into_iter().enumerate().rev() {
+        let listing = match age {
+            _ if is_wanted => Listing::Listed,
+            0 => Listing::NowAndThen,
+            _ => Listing::Unlisted,
+        };
         if let Some(acquired) = roll.trace(stretch, *seq + 1) {
             *seq += 1;
-            publish(shared, acquired, Listing::Listed);
+            publish(shared, acquired, listing);
         }
     }
 }
@@ -782,5 +808,82 @@ mod tests {
             never = Box::pin(acquire(Arc::clone(&shared))) => match never {},
             () = Box::pin(test) => {}
         }
+    }
+
+    /// What acquires, by a simulated device whose time bases roll, while a test looks.
+    async fn while_it_rolls(span_s: f64, faults: &str, run: Run, test: impl AsyncFnOnce(&Arc<Shared>)) {
+        let url = format!("sim:?A=sine,100Hz,-2..2V&clock=fast{faults}").parse().unwrap();
+        let link = scopething::link::open(&url).await.unwrap();
+        let Opened { instrument, handle, .. } = Instrument::open(link, BS05.analog).await.unwrap();
+        handle.set("test", |settings| settings.set_span(span_s));
+        let shared = Shared::new(handle);
+        shared.set_controls(|controls| controls.run = run);
+        let _client = CountedClient::new(&shared);
+        tokio::select! {
+            failed = Box::pin(instrument.run()) => panic!("{failed:?}"),
+            never = Box::pin(acquire(Arc::clone(&shared))) => match never {},
+            done = Box::pin(timer::timeout(Duration::from_secs(50), test(&shared))) => done.unwrap(),
+        }
+    }
+
+    #[tokio::test]
+    async fn a_stream_that_fails_leaves_a_gap() {
+        while_it_rolls(10.0, "&faults=short@100000", Run::Continuous, async |shared| {
+            let mut rolled = shared.rolled.subscribe();
+            loop {
+                rolled.changed().await.unwrap();
+                let present = shared.rolls.present().unwrap();
+                let roll = locked(&present);
+                assert_eq!(roll.id, 1);
+                if roll.base > 0 && roll.next > roll.base + 1000 {
+                    // The simulated time of its samples may be ahead of the clock, so that none need be missing.
+                    assert!(roll.gaps >= 1);
+                    break;
+                }
+            }
+            assert_eq!(*shared.not_rolling.borrow(), None);
+        })
+        .await;
+    }
+
+    #[tokio::test]
+    async fn a_single_trace_that_is_forced_is_what_there_is() {
+        let span_s = 2000.0;
+        while_it_rolls(span_s, "", Run::Single, async |shared| {
+            let mut rolled = shared.rolled.subscribe();
+            rolled.wait_for(|pieces| *pieces > 0).await.unwrap();
+            shared.set_controls(|controls| controls.forced += 1);
+            let mut status = shared.status.subscribe();
+            status.wait_for(|status| *status == Status::Stopped).await.unwrap();
+            assert_eq!(shared.controls.borrow().run, Run::Stop);
+            let last = shared.latest.borrow().clone().unwrap();
+            assert_eq!((last.about.ended, last.about.roll), (Ended::Roll, Some(1)));
+            assert!(last.about.duration < 0.9 * span_s, "{} s", last.about.duration);
+        })
+        .await;
+    }
+
+    #[tokio::test]
+    async fn what_a_knob_ends_is_not_listed_with_all_its_stretches() {
+        let link = scopething::link::open(&"sim:".parse().unwrap()).await.unwrap();
+        let Opened { instrument: _instrument, handle, .. } =
+            Instrument::open(link, BS05.analog).await.unwrap();
+        let shared = Shared::new(handle);
+        shared.set_controls(|controls| controls.run = Run::Continuous);
+        let mut roll = roll();
+        roll.capacity = 100;
+        roll.resume(Instant::now());
+        for first in [0, 250, 500] {
+            push(&mut roll, first, 200, (first > 0).then_some(50));
+        }
+        let mut seq = 0;
+        let mut listed_by = |end| {
+            keep(&shared, &roll, &end, &mut seq);
+            (seq, shared.history().list().map(|listed| listed.seq).collect::<Vec<_>>())
+        };
+        assert_eq!(listed_by(RollEnd::Withdrawn), (3, vec![3]));
+        assert_eq!(listed_by(RollEnd::Full), (6, vec![6, 5, 4, 3]));
+        shared.set_controls(|controls| controls.run = Run::Stop);
+        assert_eq!(listed_by(RollEnd::Withdrawn), (9, vec![9, 8, 7, 6, 5, 4, 3]));
     }
 }

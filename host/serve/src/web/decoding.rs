@@ -1,4 +1,4 @@
-//! Buses in traces, by the decoders of sigrok: `sigrok-cli` runs beside this program, once at a time, and not for long.
+//! Buses in traces, by the decoders of sigrok: `sigrok-cli` runs beside this program, once at a time, and for a limited time.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,7 +17,7 @@ use super::{Site, refusal};
 
 /// The most stacks of decoders that a client may ask for at once.
 const MAX_STACKS: usize = 8;
-/// How long each may take.
+/// How long each stack may take.
 const LIMIT: Duration = Duration::from_secs(10);
 
 /// All decoders that there are.
@@ -89,8 +89,13 @@ async fn run(
     work: impl FnOnce() -> Result<Value, DecodeError> + Send + 'static,
 ) -> Result<Value, DecodeError> {
     // It is never closed.
-    let _turn = site.decoding.acquire().await;
-    let done = tokio::task::spawn_blocking(work).await;
+    let turn = Arc::clone(&site.decoding).acquire_owned().await;
+    let done = tokio::task::spawn_blocking(move || {
+        // A client that leaves does not end what runs for it, so that it must not let the next one begin.
+        let _turn = turn;
+        work()
+    })
+    .await;
     done.unwrap_or_else(|_| Err(DecodeError::Refused("the decoder could not be run".to_owned())))
 }
 
