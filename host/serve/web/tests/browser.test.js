@@ -624,6 +624,60 @@ test("traces that wait for what is decoded keep their mean, are counted once, an
   assert.ok(seen.failed.seq > seen.failed.before && seen.failed.averaged >= 1, JSON.stringify(seen.failed));
 });
 
+test("a trace that waited while one of the history was shown is the live one after it, and a mask is held against all of a trace", async () => {
+  await settle({ lines: ["L4"], time_per_div: 1e-3, trigger: { mode: "auto" } });
+  const seen = await page.evaluate(async () => {
+    const { scopething } = window;
+    const own = scopething.transport.decode;
+    const asked = [];
+    const within = async (what, condition) => {
+      const end = performance.now() + 8000;
+      while (!condition()) {
+        if (performance.now() > end) throw new Error(what);
+        await new Promise((resolve) => { setTimeout(resolve, 5); });
+      }
+    };
+    const answer = ({ seq, resolve }) => resolve({ seq, duration: scopething.next.duration, lanes: [{ decoder: "uart", title: "RX", annotations: [] }] });
+    try {
+      scopething.transport.decode = (seq) => new Promise((resolve, reject) => { asked.push({ seq, resolve, reject }); });
+      scopething.look({ decoders: ["uart:rx=L4"] });
+      await within("a first request", () => asked.length === 1);
+      const first = asked[0].seq;
+      answer(asked[0]);
+      await within("a trace that waits", () => asked.length === 2 && scopething.next.seq > asked[1].seq && scopething.isHeld());
+      await scopething.command({ type: "run", run: "stop" });
+      await within("the end", () => scopething.state.run === "stop");
+      const held = scopething.trace.seq;
+      await scopething.showKept(first);
+      answer(asked[1]);
+      await within("a request for the one of the history", () => asked.length === 3);
+      const third = asked[2].seq;
+      scopething.backToLive();
+      const live = scopething.shown.seq;
+      answer(asked[2]);
+      await within("a request for the live one", () => asked.length === 4);
+      return { first, held, third, live, after: scopething.shown.seq, fourth: asked[3].seq, last: scopething.last.seq };
+    } finally {
+      asked.at(-1)?.reject(new Error("the test is over"));
+      scopething.transport.decode = own;
+      scopething.look({ decoders: [] });
+    }
+  });
+  assert.ok(seen.held < seen.last, JSON.stringify(seen));
+  assert.deepEqual([seen.third, seen.live, seen.after, seen.fourth], [seen.first, seen.last, seen.last, seen.last], JSON.stringify(seen));
+  await settle();
+  await page.evaluate(() => {
+    window.scopething.makeMask();
+    window.scopething.look({ zoom: { from: 0.4, to: 0.5 } });
+  });
+  await page.waitForFunction(() => {
+    const { A } = window.scopething.trace.channels;
+    return !A.extremes && A.first === 0 && A.data.length === A.samples;
+  });
+  await page.evaluate(() => window.scopething.removeMask());
+  await page.waitForFunction(() => window.scopething.trace.channels.A.first > 0);
+});
+
 test("files hold the trace", async () => {
   await settle();
   await page.getByRole("tab", { name: "Traces" }).click();
