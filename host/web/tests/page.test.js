@@ -192,7 +192,7 @@ test("the simulated device", async (t) => {
     await page.getByRole("button", { name: "Run", exact: true }).click();
     await fresh(page);
   });
-  await t.test("a calibration that is not wired says so, and decoders need the program", async () => {
+  await t.test("a calibration that is not wired reports it, and decoders need the program", async () => {
     await page.getByRole("button", { name: "Calibrate", exact: true }).click();
     await page.getByText(/^Not calibrated: channel A does not see the clock/).waitFor();
     await page.getByRole("tab", { name: "Analyse" }).click();

@@ -28,6 +28,8 @@ class App {
     this.trace = null;
     /** The last trace as it came: `trace` may be a mean. */
     this.last = null;
+    /** The last trace as it is to be shown: `trace` may wait for what is decoded. */
+    this.next = null;
     /** What has come of a time base that rolls; null where none does. */
     this.roll = null;
     this.kept = null;
@@ -129,29 +131,31 @@ class App {
     }
     if (trace.ended === "roll") trace = this.endOfRoll(trace);
     else this.roll = null;
-    const again = this.trace?.seq === trace.seq;
-    const means = this.trace?.averaged;
+    const again = this.last?.seq === trace.seq && !this.last.rolling;
     this.statusSince = performance.now();
     this.frames += 1;
     if (!again) this.count(trace);
     this.last = trace;
     if (this.view.averages > 1 && !again && trace.ended !== "roll") trace = this.average.add(trace);
-    else if (again && this.view.averages > 1 && this.trace.averaged) trace = this.trace;
+    else if (again && this.view.averages > 1 && this.next?.averaged) trace = this.next;
+    this.next = trace;
     if (!again) this.test(trace);
     if (!again) this.decoders.decode(this.kept ?? trace);
-    if (!again && this.isHeld()) {
-      // The picture and what was found in it belong together.
-      this.undrawn.push(trace.seq);
-      return;
-    }
-    const isOther = this.trace?.changes !== trace.changes;
-    this.trace = trace;
-    if (isOther) this.askForView();
-    this.moved ||= trace.averaged !== means;
-    this.fresh = !again;
-    this.dirty = true;
     this.undrawn.push(trace.seq);
+    // The picture and what was found in it belong together.
+    if (this.trace?.seq !== trace.seq && this.isHeld()) return;
+    this.show(trace);
     this.readout.showStatus();
+  }
+
+  /** Brings a live trace to the screen. */
+  show(trace) {
+    const before = this.trace;
+    this.trace = trace;
+    if (before?.changes !== trace.changes) this.askForView();
+    this.moved ||= trace.averaged !== before?.averaged;
+    this.fresh = before?.seq !== trace.seq;
+    this.dirty = true;
   }
 
   takePiece(piece) {
@@ -161,6 +165,7 @@ class App {
     this.frames += 1;
     this.trace = this.roll.trace();
     this.last = this.trace;
+    this.next = this.trace;
     this.violations = null;
     this.rates.seen = piece.seen;
     this.rates.dead = null;
@@ -172,22 +177,29 @@ class App {
 
   /** Whether the trace on the screen stays until another one is decoded. */
   isHeld() {
-    return this.view.decoders.length > 0 && this.decoders.isBusy && this.decoders.lanesOf(this.trace).length > 0;
+    return !this.kept && this.view.decoders.length > 0 && this.decoders.isBusy && this.decoders.lanesOf(this.trace).length > 0;
   }
 
   /** Something was decoded, or could not be. */
   decoded() {
     const { found, failure } = this.decoders;
-    const isNew = found && found.trace.seq !== this.trace?.seq && found.trace.changes === this.state?.changes;
-    if (isNew && !failure && !this.kept && !this.trace?.rolling && found.trace.seq <= (this.last?.seq ?? 0)) {
-      this.trace = found.trace;
-      this.fresh = true;
-    }
+    const shown = failure || found?.seq === this.next?.seq ? this.next : found?.trace;
+    if (shown && this.takesPlace(shown)) this.show(shown);
     // What came meanwhile, or was stopped at.
-    this.decoders.decode(this.kept ?? this.last);
+    this.decoders.decode(this.kept ?? this.next);
     this.panel.update();
     this.moved = true;
     this.dirty = true;
+  }
+
+  /** Whether a trace that was decoded is to be on the screen instead of the one that is there. */
+  takesPlace(decoded) {
+    const isLive = !this.kept && !decoded.isKept && !this.trace?.rolling && decoded.changes === this.state?.changes;
+    if (!isLive || decoded.seq > (this.next?.seq ?? 0)) return false;
+    const seq = this.trace?.seq ?? 0;
+    // The first one that was decoded is older than what is shown by then: from it on traces wait for what is found in them.
+    const isFirst = decoded.seq < seq && this.decoders.lanesOf(decoded).length > 0 && this.decoders.lanesOf(this.trace).length === 0;
+    return decoded.seq > seq || isFirst;
   }
 
   /** What there was of a roll when it ended: all that is on the screen, also before its last gap. */
@@ -223,7 +235,9 @@ class App {
   takeDevice() {
     this.trace = null;
     this.last = null;
+    this.next = null;
     this.roll = null;
+    this.decoders.forget();
     this.undrawn = [];
     this.measured = null;
     this.violations = null;
@@ -292,12 +306,13 @@ class App {
     if ("averages" in change) {
       this.average = new Average(this.view.averages);
       // Also where no other trace follows.
+      this.next = this.last;
       this.trace = this.last;
     }
     if ("measurements" in change) this.forgetRemoved();
     if ("decoders" in change) {
       this.decoders.changed();
-      this.decoders.decode(this.kept ?? this.last);
+      this.decoders.decode(this.kept ?? this.next);
     }
     store.save(this.view);
     this.panel.update();
@@ -310,7 +325,7 @@ class App {
   askForView() {
     if (!this.state) return;
     const { view } = this;
-    const whole = view.averages > 1 || view.math !== "off" || view.spectrum !== "off" || view.xy;
+    const whole = view.averages > 1 || view.math !== "off" || view.spectrum !== "off" || view.xy || this.mask !== null;
     const wish = { paced: true, measure: view.measurements.length > 0, rate: document.hidden ? 1 : 60, roll: true };
     if (!whole) {
       wish.columns = Math.max(100, this.screen.canvas.width);
@@ -368,6 +383,7 @@ class App {
     this.mask = null;
     this.violations = null;
     this.maskCounts = { pass: 0, fail: 0, lost: 0 };
+    this.askForView();
     this.panel.update();
     this.dirty = true;
   }
@@ -375,8 +391,7 @@ class App {
   async showKept(seq) {
     this.wantedKept = seq;
     try {
-      const trace = decode(await this.transport.trace(seq));
-      if (trace.ended === "roll") trace.trigger = trace.duration;
+      const trace = { ...decode(await this.transport.trace(seq)), isKept: true };
       // Another one, or the live ones, may be wanted by now.
       if (this.wantedKept !== seq) return;
       this.kept = trace;
@@ -398,7 +413,12 @@ class App {
 
   backToLive() {
     this.wantedKept = null;
-    this.kept = null;
+    if (this.kept) {
+      this.kept = null;
+      // It may have waited for what is decoded when the other one was shown.
+      if (this.next && this.next !== this.trace) this.show(this.next);
+      this.decoders.decode(this.next);
+    }
     this.moved = true;
     this.dirty = true;
     this.readout.showStatus();
@@ -511,6 +531,7 @@ class App {
     this.removeMask();
     this.mask = masks.make(trace, channel, dx * s.time_per_div, dy * s.channels[channel].volts_per_div);
     if (!this.mask) this.toast(`Channel ${channel} was not captured: choose the other one, or turn it on.`);
+    this.askForView();
     this.panel.update();
     this.dirty = true;
   }

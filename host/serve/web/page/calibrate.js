@@ -26,10 +26,7 @@ export function calibrationCard(panel) {
     const words = described(calibration);
     if (text.textContent !== words) text.textContent = words;
   });
-  const choice = (options) => {
-    const list = panel.choice({ ...options, set: (value) => { options.set(value); panel.update(); } });
-    return list;
-  };
+  const choice = (options) => panel.choice({ ...options, set: (value) => { options.set(value); panel.update(); } });
   return el("fieldset", { className: "card" }, el("legend", {}, "Calibration"),
     el("p", { className: "hint" }, "Connect the tips of the probes to L5 and their grounds to GND. The device measures its own clock of 3.3 V, 2 kHz there; traces and the generator wait meanwhile."),
     el("div", { className: "rows" },

@@ -12,6 +12,8 @@ export class Decoders {
     this.app = app;
     this.found = null;
     this.failure = "";
+    /** What was last asked for and could not be decoded. */
+    this.failed = null;
     this.isBusy = false;
     /** What will not be decoded. */
     this.refused = "";
@@ -32,12 +34,13 @@ export class Decoders {
     return found.lanes.map((lane) => ({ ...lane, offset }));
   }
 
-  /** Decodes a trace; false where nothing is wanted, or something is being decoded. */
+  /** Decodes a trace, unless nothing is wanted, or something is being decoded. */
   async decode(trace) {
     const { wanted } = this;
     const { transport } = this.app;
     if (wanted.length === 0 || !trace || trace.rolling || !transport?.decode || this.isBusy) return;
     if (this.found?.seq === trace.seq && this.found.wanted === wanted) return;
+    if (this.failed?.seq === trace.seq && this.failed.wanted === wanted) return;
     const key = JSON.stringify([wanted, trace.changes]);
     if (key === this.refused) return;
     this.isBusy = true;
@@ -48,6 +51,7 @@ export class Decoders {
     } catch (error) {
       // It may be none of the last traces any more.
       this.failure = error.message;
+      this.failed = { seq: trace.seq, wanted };
       if (FINAL.includes(error.status)) this.refused = key;
     } finally {
       this.isBusy = false;
@@ -59,6 +63,13 @@ export class Decoders {
   changed() {
     this.refused = "";
     this.failure = "";
+    this.failed = null;
+  }
+
+  /** What was found is of a device that numbered its traces in its own way. */
+  forget() {
+    this.found = null;
+    this.changed();
   }
 
   /** Asks what there is, once. */

@@ -18,7 +18,9 @@ export function decode(buffer) {
       : new Uint8Array(buffer, at, block.bytes);
     channels[block.name] = { ...block, data, extremes: block.layout === "extremes" };
   }
-  return { ...about, channels };
+  // The right edge of what rolled is now.
+  const trigger = about.ended === "roll" ? about.duration : about.trigger;
+  return { ...about, trigger, channels };
 }
 
 /** How many elements there are: samples, or columns with their extremes. */

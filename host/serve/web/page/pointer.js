@@ -26,7 +26,7 @@ export class Pointer {
     const { L } = trace.channels;
     if (L) {
       const at = indexAt(L, time + trace.trigger);
-      lines.push(linesOf(L).map((line) => `L${line}=${"01↕"[levelOf(L, line, at)]}`).join(" "));
+      lines.push(linesOf(L).map((line) => `L${line}=${"01↕"[levelOf(L, line, at)] ?? "—"}`).join(" "));
     }
     const pulse = this.pulseAt(g, trace, time, y);
     if (pulse) {

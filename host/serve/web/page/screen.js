@@ -221,9 +221,8 @@ export class Screen {
     const place = (name, value) => (value - g.settings.channels[name].middle) / g.settings.channels[name].volts_per_div / g.rows;
     c.strokeStyle = ink.M;
     c.lineWidth = 1.2;
-    c.beginPath();
-    for (const [a, b] of pairs(A, B)) c.lineTo(left + size * (0.5 + place("A", a)), top + size * (0.5 - place("B", b)));
-    c.stroke();
+    // Where either has no samples there is no line.
+    stroke(c, pairs(A, B).flatMap(([a, b]) => (Number.isNaN(a + b) ? [NaN, NaN] : [left + size * (0.5 + place("A", a)), top + size * (0.5 - place("B", b))])));
   }
 }
 

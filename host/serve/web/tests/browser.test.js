@@ -529,7 +529,6 @@ test("decoders are lanes of the trace that they were found in", async () => {
     const [lane] = scopething.decoders.lanesOf(scopething.trace);
     const letters = lane?.annotations.filter(({ texts }) => texts[0] === "H" || texts[0] === "i");
     if (!letters || letters.length < 4) return null;
-    // The first edge of a letter's start bit lies where the annotation begins, within two samples.
     const { L } = scopething.trace.channels;
     return { title: lane.title, widths: letters.map(({ start, end }) => end - start), period: L.period };
   }, null, { timeout: 20_000 }).then((handle) => handle.jsonValue());
@@ -539,8 +538,144 @@ test("decoders are lanes of the trace that they were found in", async () => {
   await page.locator(".lane-name.decoded", { hasText: "RX" }).waitFor();
   await page.getByRole("button", { name: "Stop", exact: true }).click();
   await until("the last trace decoded", () => page.evaluate(() => window.scopething.state.run === "stop" && window.scopething.decoders.lanesOf(window.scopething.last).length === 1 && window.scopething.trace.seq === window.scopething.last.seq));
+  // The start bit of a letter begins a bit before the annotation, in every sample and not what is left of them for the screen.
+  const letters = await page.evaluate(async () => {
+    const { scopething } = window;
+    const { decode, indexAt, levelOf, timeOf } = await import("/frame.js");
+    const { L } = decode(await scopething.transport.trace(scopething.trace.seq)).channels;
+    const [lane] = scopething.decoders.lanesOf(scopething.trace);
+    return lane.annotations.filter(({ texts }) => texts[0] === "H" || texts[0] === "i").map(({ start }) => {
+      const falls = [];
+      const middle = indexAt(L, start - 1 / 9600);
+      for (let i = Math.max(1, middle - 20); i < middle + 20; i += 1) if (levelOf(L, 4, i - 1) === 1 && levelOf(L, 4, i) === 0) falls.push(timeOf(L, i) - start);
+      return { falls, period: L.period, extremes: L.extremes };
+    });
+  });
+  assert.ok(letters.length >= 4, `${letters.length} letters`);
+  for (const { falls, period, extremes } of letters) {
+    assert.equal(extremes, false);
+    assert.equal(falls.length, 1);
+    assert.ok(Math.abs(falls[0] + 1 / 9600) <= 2 * period, `${falls[0]} s, samples of ${period} s`);
+  }
   await page.getByRole("button", { name: "Remove uart:rx=L4" }).click();
   await page.locator(".lane-name.decoded").waitFor({ state: "detached" });
+});
+
+test("traces that wait for what is decoded keep their mean, are counted once, and are shown where decoding fails", async () => {
+  await settle({ lines: ["L4"], time_per_div: 1e-3, trigger: { mode: "auto" } });
+  const seen = await page.evaluate(async () => {
+    const { scopething } = window;
+    const own = scopething.transport.decode;
+    const asked = [];
+    const within = async (what, condition) => {
+      const end = performance.now() + 8000;
+      while (!condition()) {
+        if (performance.now() > end) throw new Error(what);
+        await new Promise((resolve) => { setTimeout(resolve, 5); });
+      }
+    };
+    const answer = () => {
+      const { seq, resolve } = asked.at(-1);
+      resolve({ seq, duration: scopething.next.duration, lanes: [{ decoder: "uart", title: "RX", annotations: [] }] });
+    };
+    const last = () => scopething.last.seq;
+    try {
+      scopething.transport.decode = (seq) => new Promise((resolve, reject) => { asked.push({ seq, resolve, reject }); });
+      scopething.look({ averages: 4 });
+      scopething.look({ decoders: ["uart:rx=L4"] });
+      await within("a first request", () => asked.length === 1);
+      answer();
+      await within("a second request", () => asked.length === 2);
+      await within("a trace that waits", () => last() > asked[1].seq + 4 && scopething.isHeld());
+      const held = scopething.trace.seq;
+      await scopething.command({ type: "run", run: "stop" });
+      await within("the end", () => scopething.state.run === "stop");
+      const waiting = { held, seq: scopething.trace.seq, last: last() };
+      // The same trace again, for another part of the screen.
+      const { count } = scopething.average;
+      const traces = scopething.rates.traces;
+      answer();
+      await within("a third request", () => asked.length === 3);
+      const third = { seq: asked[2].seq, shown: scopething.trace.averaged ?? null };
+      answer();
+      await within("the last trace", () => scopething.trace.seq === last());
+      const whole = { averaged: scopething.trace.averaged ?? null, isNext: scopething.trace === scopething.next, count: scopething.average.count, before: count, traces: scopething.rates.traces - traces };
+      // And where it fails.
+      await scopething.command({ type: "run", run: "run" });
+      await within("a fourth request", () => asked.length === 4);
+      await within("another that waits", () => last() > asked[3].seq);
+      await scopething.command({ type: "run", run: "stop" });
+      await within("the end", () => scopething.state.run === "stop");
+      const before = scopething.trace.seq;
+      asked[3].reject(new Error("none"));
+      await within("the last trace without lanes", () => scopething.trace.seq === last());
+      return { waiting, third, whole, failed: { before, seq: scopething.trace.seq, asked: asked.length, averaged: scopething.trace.averaged ?? null } };
+    } finally {
+      asked.at(-1)?.reject(new Error("the test is over"));
+      scopething.transport.decode = own;
+      scopething.look({ decoders: [], averages: 1 });
+    }
+  });
+  assert.equal(seen.waiting.held, seen.waiting.seq);
+  assert.ok(seen.waiting.last > seen.waiting.held, JSON.stringify(seen.waiting));
+  assert.equal(seen.third.seq, seen.waiting.last);
+  assert.deepEqual(seen.whole, { averaged: seen.whole.averaged, isNext: true, count: seen.whole.before, before: seen.whole.before, traces: 0 });
+  assert.ok(seen.whole.averaged >= 1 && seen.third.shown >= 1, JSON.stringify(seen));
+  assert.ok(seen.failed.seq > seen.failed.before && seen.failed.averaged >= 1, JSON.stringify(seen.failed));
+});
+
+test("a trace that waited while one of the history was shown is the live one after it, and a mask is held against all of a trace", async () => {
+  await settle({ lines: ["L4"], time_per_div: 1e-3, trigger: { mode: "auto" } });
+  const seen = await page.evaluate(async () => {
+    const { scopething } = window;
+    const own = scopething.transport.decode;
+    const asked = [];
+    const within = async (what, condition) => {
+      const end = performance.now() + 8000;
+      while (!condition()) {
+        if (performance.now() > end) throw new Error(what);
+        await new Promise((resolve) => { setTimeout(resolve, 5); });
+      }
+    };
+    const answer = ({ seq, resolve }) => resolve({ seq, duration: scopething.next.duration, lanes: [{ decoder: "uart", title: "RX", annotations: [] }] });
+    try {
+      scopething.transport.decode = (seq) => new Promise((resolve, reject) => { asked.push({ seq, resolve, reject }); });
+      scopething.look({ decoders: ["uart:rx=L4"] });
+      await within("a first request", () => asked.length === 1);
+      const first = asked[0].seq;
+      answer(asked[0]);
+      await within("a trace that waits", () => asked.length === 2 && scopething.next.seq > asked[1].seq && scopething.isHeld());
+      await scopething.command({ type: "run", run: "stop" });
+      await within("the end", () => scopething.state.run === "stop");
+      const held = scopething.trace.seq;
+      await scopething.showKept(first);
+      answer(asked[1]);
+      await within("a request for the one of the history", () => asked.length === 3);
+      const third = asked[2].seq;
+      scopething.backToLive();
+      const live = scopething.shown.seq;
+      answer(asked[2]);
+      await within("a request for the live one", () => asked.length === 4);
+      return { first, held, third, live, after: scopething.shown.seq, fourth: asked[3].seq, last: scopething.last.seq };
+    } finally {
+      asked.at(-1)?.reject(new Error("the test is over"));
+      scopething.transport.decode = own;
+      scopething.look({ decoders: [] });
+    }
+  });
+  assert.ok(seen.held < seen.last, JSON.stringify(seen));
+  assert.deepEqual([seen.third, seen.live, seen.after, seen.fourth], [seen.first, seen.last, seen.last, seen.last], JSON.stringify(seen));
+  await settle();
+  await page.evaluate(() => {
+    window.scopething.makeMask();
+    window.scopething.look({ zoom: { from: 0.4, to: 0.5 } });
+  });
+  await page.waitForFunction(() => {
+    const { A } = window.scopething.trace.channels;
+    return !A.extremes && A.first === 0 && A.data.length === A.samples;
+  });
+  await page.evaluate(() => window.scopething.removeMask());
+  await page.waitForFunction(() => window.scopething.trace.channels.A.first > 0);
 });
 
 test("files hold the trace", async () => {
@@ -667,7 +802,7 @@ test("it reports a lost scope, and shows one that is back", async () => {
   }
 });
 
-test("it calibrates, says how to get decoders, and connects again to a server that was started anew", async () => {
+test("it calibrates, shows how to get decoders, and connects again to a server that was started anew", async () => {
   const first = await startIn({ SCOPETHING_SIGROK_CLI: "/nowhere/sigrok-cli" }, "serve", "--url", "sim:?clock=fast", "--web", "127.0.0.1:0");
   const one = await (await browser.newContext()).newPage();
   try {

@@ -16,6 +16,11 @@ test("a frame is its header and arrays", () => {
   assert.deepEqual([0, 1, 2, 3].map((index) => levelOf(trace.channels.L, 2, index)), [0, 0, 1, 1]);
 });
 
+test("the right edge of what rolled is now", () => {
+  assert.equal(decode(frame({ ended: "roll", trigger: 0, duration: 2 }, [])).trigger, 2);
+  assert.equal(decode(frame({ ended: "auto", trigger: 0.5, duration: 2 }, [])).trigger, 0.5);
+});
+
 test("columns have extremes", () => {
   const data = Uint16Array.of(5000, 6000, 4000, 4500);
   const { A } = decode(frame({}, [{ name: "A", kind: "volts", layout: "extremes", bottom: -5, step: 1e-3, first: 100, stride: 10, data }])).channels;

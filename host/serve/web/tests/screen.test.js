@@ -3,7 +3,7 @@ import test from "node:test";
 
 import { decode } from "../page/frame.js";
 import { actionFor, KEYS } from "../page/keys.js";
-import { Geometry, points } from "../page/screen.js";
+import { Geometry, points, Screen } from "../page/screen.js";
 import { DEFAULTS, fromLink, merged, toLink, viewOf } from "../page/store.js";
 import { analog, frame } from "./traces.js";
 
@@ -51,6 +51,25 @@ test("a line is drawn through every sample, or through the extremes of each pixe
   assert.ok(spike.length <= 4 * 1001);
   const tops = spike.filter((value, index) => index % 2 === 1 && Math.abs(value - g.y("A", 3)) < 0.1);
   assert.equal(tops.length, 1);
+});
+
+test("X-Y draws no line across a gap", () => {
+  let path = [];
+  let last = null;
+  const context = {
+    beginPath() { path = []; },
+    moveTo(...to) { path.push(["move", ...to]); },
+    lineTo(...to) { path.push(["line", ...to]); },
+    stroke() { last = path; },
+    fillText() {},
+  };
+  // Three columns, none, and two more: with the interpolation of B two pairs before the gap, and two behind it.
+  const channel = (name) => ({ name, kind: "volts", layout: "extremes", bottom: 0, step: 1, stride: 10, data: Uint16Array.of(0, 0, 1, 1, 2, 2, 65535, 0, 4, 4, 5, 5) });
+  const trace = decode(frame({}, [channel("A"), channel("B")]));
+  Screen.prototype.drawXY(context, { geometry: geometry(), trace, colours: {} });
+  // What has no numbers is left out by a canvas.
+  const drawn = last.filter(([, x, y]) => !Number.isNaN(x + y));
+  assert.deepEqual(drawn.map(([kind]) => kind), ["move", "line", "move", "line"]);
 });
 
 test("each key has one action, and none is taken from a field", () => {
