@@ -74,7 +74,7 @@ mod tests {
     use scopething_core::time::{Instant, Micros};
 
     use crate::control::{Mode, Want};
-    use crate::store::{Store, StoreLayout};
+    use crate::store::{Store, StoreLayout, StoreMemory};
 
     /// A clock that stands still, so that nothing becomes late.
     #[derive(Clone, Copy)]
@@ -140,7 +140,8 @@ mod tests {
 
     fn bridge() -> Bridge<crate::fake::FakeFlash> {
         let layout = StoreLayout::of(0..16 * 4096).unwrap();
-        let store = Store::open(crate::fake::FakeFlash::new(16), layout, &mut []);
+        let memory = Box::leak(Box::new(StoreMemory::<0>::new()));
+        let store = Store::open(crate::fake::FakeFlash::new(16), layout, memory);
         Bridge::new(block_on(store).unwrap(), None)
     }
 

@@ -1,4 +1,4 @@
-"""What rates, sizes and times the two libraries answer: a model of each, which follows a session call by call and tells whether
+"""What rates, sizes and times the two libraries answer: a model of each, which follows a session call by call and checks whether
 an answer is one that it has.
 
 Both take a sample clock of whole ticks, multiplied by a scale where there are more than 40, and as many samples as fit. The

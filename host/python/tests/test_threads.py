@@ -1,5 +1,6 @@
 """Threads: they run while one waits, take turns, and may cancel and close."""
 
+import sys
 import threading
 import time
 
@@ -135,3 +136,25 @@ def test_closing_within_an_operation_ends_it():
         with pytest.raises(scopething.Closed):
             scope.calibrate(n=8, save=False, progress=lambda *_: scope.close())
         assert scope.closed and scope.generators == "off"
+
+
+def test_each_gets_what_it_asked_for():
+    with scopething.connect("sim:?A=dc,1V&B=dc,2V&clock=fast") as scope:
+        captured = {"A": [], "B": []}
+
+        def capture(channel):
+            for _ in range(500):
+                captured[channel].append(list(scope.capture(channel, nsamples=100, timeout=0)))
+
+        threads = [threading.Thread(target=capture, args=[channel]) for channel in captured]
+        interval = sys.getswitchinterval()
+        # They change places within what Python does for a capture.
+        sys.setswitchinterval(1e-6)
+        try:
+            for thread in threads:
+                thread.start()
+            for thread in threads:
+                thread.join(TIMEOUT_S)
+        finally:
+            sys.setswitchinterval(interval)
+        assert captured == {channel: [[channel]] * 500 for channel in captured}

@@ -29,6 +29,7 @@ pub(super) enum Action {
     NextMode,
     ToggleHair,
     ToggleBits,
+    ToggleRoll,
     ToggleGenerator,
     CursorsTime,
     CursorsVolts,
@@ -58,7 +59,7 @@ pub(super) enum Action {
 pub(super) type Key = (KeyCode, &'static str, &'static str, Action);
 
 /// All keys, in the order of the help.
-pub(super) const KEYS: [Key; 46] = [
+pub(super) const KEYS: [Key; 47] = [
     (KeyCode::Char(' '), "Space", "Run or stop", Action::ToggleRun),
     (KeyCode::Char('s'), "S", "Single", Action::Single),
     (KeyCode::Char('f'), "F", "Force a trigger", Action::Force),
@@ -83,6 +84,7 @@ pub(super) const KEYS: [Key; 46] = [
     (KeyCode::Char('m'), "M", "Trigger mode auto or normal", Action::NextMode),
     (KeyCode::Char('h'), "H", "Hair trigger", Action::ToggleHair),
     (KeyCode::Char('b'), "B", "8 bits or the best resolution", Action::ToggleBits),
+    (KeyCode::Char('j'), "J", "Slow time bases roll, or not", Action::ToggleRoll),
     (KeyCode::Char('g'), "G", "Generator on or off", Action::ToggleGenerator),
     (KeyCode::Char('x'), "X", "Time cursors", Action::CursorsTime),
     (KeyCode::Char('y'), "Y", "Voltage cursors", Action::CursorsVolts),
@@ -154,7 +156,7 @@ mod tests {
             assert_eq!(on_page.to_lowercase(), format!("{action:?}").to_lowercase(), "{key}");
             shared += 1;
         }
-        assert_eq!(shared, 39);
+        assert_eq!(shared, 40);
         assert_eq!(shared, page.len(), "every key of the page");
         // And no action of the page has another key here.
         for (key, action) in &page {

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use ratatui::layout::Position;
 use scopething_files::plot::terminal::Glyphs;
-use scopething_serve::client::{Frame, KeptTrace, Knobs, Run, State, Status};
+use scopething_serve::client::{Ended, Frame, KeptTrace, Knobs, Run, State, Status};
 use serde_json::{Value, json};
 
 use super::analysis::Analysis;
@@ -252,7 +252,10 @@ impl Model {
         if !std::mem::take(&mut self.is_fresh) || persistence == Persistence::Off {
             return;
         }
-        let Some(picture) = &self.picture else { return };
+        // What rolls is drawn anew at another place each time.
+        let Some(picture) = self.picture.as_ref().filter(|picture| picture.about.ended != Ended::Roll) else {
+            return;
+        };
         let canvases = traces::canvases(self, &self.layout, picture, glyphs);
         let scale = Scale::of(self, self.layout.plot);
         self.analysis.past.add(canvases, scale, persistence);
@@ -608,6 +611,7 @@ impl Model {
             Action::NextType => knobs.trigger.kind = next_name(&limits.trigger_types, &knobs.trigger.kind),
             Action::NextMode => knobs.trigger.mode = next_name(&limits.trigger_modes, &knobs.trigger.mode),
             Action::ToggleHair => knobs.trigger.hair = !knobs.trigger.hair,
+            Action::ToggleRoll => knobs.roll = next_of(&["auto", "off"], &knobs.roll).to_owned(),
             Action::ToggleBits => knobs.bits = next_name(&limits.bits, &knobs.bits),
             _ => {}
         }

@@ -156,7 +156,7 @@ async fn keys_and_mouse_turn_shared_knobs() {
     live.until_trace();
     let mut other = Other(Client::connect(&link.parse::<Link>().unwrap()).await.unwrap());
     other.state("the first state", |state| state.settings.time_per_div == 500e-6).await;
-    let turns: [Turn; 12] = [
+    let turns: [Turn; 13] = [
         ("→", "\x1b[C", |state| state.settings.time_per_div == 1e-3),
         ("↑", "\x1b[A", |state| state.settings.channels.a.volts_per_div == 2.0),
         ("Page ↑", "\x1b[5~", |state| state.settings.channels.a.middle == -1.0),
@@ -172,6 +172,7 @@ async fn keys_and_mouse_turn_shared_knobs() {
         ("M", "m", |state| state.settings.trigger.mode == "normal"),
         ("H", "h", |state| state.settings.trigger.hair),
         ("B", "b", |state| state.settings.bits == "8"),
+        ("J", "j", |state| state.settings.roll == "off"),
         ("L", "l", |state| state.settings.lines.is_empty()),
         ("2", "2", |state| !state.settings.channels.b.on),
         ("a command", ":samples 500\r", |state| state.settings.samples == 500),

@@ -240,8 +240,8 @@ class LastCapture:
     _PLAIN = {str, int, float, bool, type(None)}
 
     def __init__(self) -> None:
-        self._given: Optional[Tuple[Any, ...]] = None
-        self._read: Tuple[_core.Request, str, Optional[str], bool]
+        # One value of both, since threads share a scope: the arguments, and what was read of them.
+        self._last: Optional[Tuple[Tuple[Any, ...], Tuple[_core.Request, str, Optional[str], bool]]] = None
 
     def of(self, channels: Channels, given: Tuple[Any, ...]) -> Tuple[_core.Request, str, Optional[str], bool]:
         """What `_core.Connection.capture` takes: as it was read last if the arguments are the same. Only what cannot change is
@@ -250,15 +250,16 @@ class LastCapture:
         Args:
             given: the `CaptureArguments` in their order, then probes, attenuation and verify.
         """
-        if self._given is not None and _core.are_same(self._given, channels, given):
-            return self._read
+        last = self._last
+        if last is not None and _core.are_same(last[0], channels, given):
+            return last[1]
         if not isinstance(channels, str):
             # A list may change.
             channels = listed(channels)
         *arguments, probes, attenuation, verify = given
         request = capture_request(channels, cast("CaptureArguments", dict(zip(CaptureArguments.__annotations__, arguments))))
-        self._read = request, name_of(probes, "probes"), attenuation_text(attenuation), flag(verify, "verify")
+        read = request, name_of(probes, "probes"), attenuation_text(attenuation), flag(verify, "verify")
         names = (channels,) if isinstance(channels, str) else channels
         is_plain = all(type(value) in self._PLAIN for value in (*names, *given))
-        self._given = (channels, *given) if is_plain else None
-        return self._read
+        self._last = ((channels, *given), read) if is_plain else None
+        return read

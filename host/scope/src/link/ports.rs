@@ -24,7 +24,7 @@ use super::serial::SerialLink;
 /// ([section 1 of the reference](scopething_core::vm#1-the-link)). Other devices with the same bridge carry them too.
 const BITSCOPE_USB_ID: (u16, u16) = (0x0403, 0x6001);
 
-/// The USB vendor and product id of a bridge with one cable, which are for tests of anybody's, and the name that tells it apart.
+/// The USB vendor and product id of a bridge with one cable, which are for tests of anybody's, and the name that it is known by.
 const BRIDGE_USB_ID: (u16, u16) = (0x1209, 0x0001);
 const BRIDGE_NAME: &str = "ScopeThing bridge";
 /// The first interfaces of its two ports.
@@ -197,7 +197,7 @@ mod tests {
     }
 
     #[test]
-    fn ports_of_a_bridge_are_told_apart_by_name_and_interface() {
+    fn ports_of_a_bridge_are_known_by_name_and_interface() {
         let port = |vid, product: &str, interface| {
             let product = Some(product.to_owned());
             let info =

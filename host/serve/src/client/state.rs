@@ -64,6 +64,14 @@ pub struct Knobs {
     pub trigger: TriggerKnobs,
     /// `8` or `16`.
     pub bits: String,
+    /// Whether slow time bases roll: `auto` or `off`.
+    #[serde(default = "rolls")]
+    pub roll: String,
+}
+
+/// What a server that does not roll is not asked to change.
+fn rolls() -> String {
+    "auto".to_owned()
 }
 
 impl Knobs {
@@ -228,6 +236,7 @@ mod tests {
                 hold_off: 0.0,
             },
             bits: "16".to_owned(),
+            roll: rolls(),
         }
     }
 
