@@ -85,7 +85,7 @@ async fn examples_of_the_help_work() {
             let arguments: Vec<&str> = example.iter().map(String::as_str).collect();
             let has = |words: &[&str]| words.iter().any(|word| arguments.contains(word));
             let needs_nothing = has(&["--solve", "--plan"]) && !has(&["--batch"])
-                || (arguments[0] == "plan" && !has(&["--batch"]))
+                || (arguments[0] == "plan" && !has(&["--batch", "--like"]))
                 || (matches!(arguments[0], "capture" | "analyse")
                     && arguments.iter().any(|word| word.starts_with("sim:?A=sine")));
             if needs_nothing {
