@@ -1,5 +1,8 @@
 //! The computer's end of one cable: a USB device with two serial ports (CDC-ACM), of messages and of the BitScope itself.
 
+use core::task::Poll;
+
+use embassy_futures::poll_once;
 use embassy_futures::select::{Either, Either3, select, select3};
 use embassy_rp::Peri;
 use embassy_rp::interrupt::typelevel::{Binding, USBCTRL_IRQ};
@@ -19,7 +22,8 @@ const PRODUCT: u16 = 0x0001;
 const MAX_POWER: u16 = 500;
 /// Bytes of a bulk packet of full speed.
 const PACKET_BYTES: usize = 64;
-/// A computer that takes nothing for so long has nobody who reads: what is left is lost, as on a wire that ends nowhere.
+/// A computer that takes nothing for so long has nobody who reads: what is left is lost, as on a wire that ends nowhere; all but
+/// one packet, which whoever opens the port next gets.
 const WRITE_LIMIT: Duration = Duration::from_millis(500);
 /// A port that was never opened by DTR is taken for closed after so long without a byte.
 const SILENCE: Duration = Duration::from_secs(60);
@@ -58,6 +62,7 @@ pub(super) fn start(
         sender: PortSender::new(sender),
         control,
         by_dtr: false,
+        silent_at: Instant::MAX,
     };
     (builder.build(), messages, scope)
 }
@@ -176,6 +181,15 @@ pub(super) struct ScopePort {
     control: ControlChanged<'static>,
     /// DTR has been set since it was opened.
     by_dtr: bool,
+    /// When it counts as closed, if nothing is received and DTR was never set.
+    silent_at: Instant,
+}
+
+impl ScopePort {
+    fn take(&mut self, bytes: &mut [u8]) -> usize {
+        self.silent_at = Instant::now() + SILENCE;
+        self.receiver.take(bytes)
+    }
 }
 
 impl ErrorType for ScopePort {
@@ -184,22 +198,25 @@ impl ErrorType for ScopePort {
 
 impl Read for ScopePort {
     async fn read(&mut self, bytes: &mut [u8]) -> Result<usize, Disabled> {
-        let silent_at = Instant::now() + SILENCE;
         loop {
             self.by_dtr |= self.control.dtr();
+            if self.by_dtr && !self.control.dtr() {
+                // What was sent ahead of the closing goes first: left here, it would be taken for software without DTR.
+                return match poll_once(self.receiver.filled()) {
+                    Poll::Ready(filled) => filled.map(|()| self.take(bytes)),
+                    Poll::Pending => Ok(0),
+                };
+            }
             let silence = async {
                 if self.by_dtr {
                     core::future::pending::<()>().await;
                 }
-                Timer::at(silent_at).await;
+                Timer::at(self.silent_at).await;
             };
-            if self.by_dtr && !self.control.dtr() {
-                return Ok(0);
-            }
             match select3(self.receiver.filled(), self.control.control_changed(), silence).await {
                 Either3::First(filled) => {
                     filled?;
-                    return Ok(self.receiver.take(bytes));
+                    return Ok(self.take(bytes));
                 }
                 Either3::Second(()) => {}
                 Either3::Third(()) => return Ok(0),
@@ -223,9 +240,10 @@ impl DirectPort for ScopePort {
         self.by_dtr = false;
         while !self.control.dtr() {
             match select(self.receiver.filled(), self.control.control_changed()).await {
-                Either::First(Ok(())) => return,
+                Either::First(Ok(())) => break,
                 Either::First(Err(Disabled)) | Either::Second(()) => {}
             }
         }
+        self.silent_at = Instant::now() + SILENCE;
     }
 }

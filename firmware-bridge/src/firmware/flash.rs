@@ -12,7 +12,7 @@ use scopething_bridge::flash_chip::{self, Reported};
 use scopething_core::link::bridge::{FlashChip, FlashSize};
 
 use super::clock::now_ms;
-use super::lines::{HANDLED_IN_MEMORY, while_flash_is_written};
+use super::lines::{HANDLED_IN_MEMORY, keeping_awake};
 use super::watchdog::UPLINK;
 
 /// The most that can be mapped.
@@ -60,7 +60,7 @@ const NVIC_ICER: *mut u32 = 0xe000_e180 as *mut u32;
 const NVIC_WORDS: usize = if cfg!(feature = "rp235x") { 2 } else { 1 };
 
 unsafe extern "C" {
-    // Only their addresses mean something: see memory.x.
+    // Only their addresses mean something: see memory_rp2040.x and memory_rp235x.x.
     safe static __store_start: u8;
     safe static __store_end: u8;
 }
@@ -275,7 +275,7 @@ impl NorFlash for BoardFlash {
         }
         self.check(from, (to - from) as usize)?;
         for sector in (from..to).step_by(ERASE_SIZE) {
-            while_flash_is_written(|| operate_alone(sector, core::ptr::null(), ERASE_SIZE));
+            keeping_awake(|| operate_alone(sector, core::ptr::null(), ERASE_SIZE));
             UPLINK.step(now_ms());
             embassy_futures::yield_now().await;
         }
@@ -294,7 +294,7 @@ impl NorFlash for BoardFlash {
             for (slot, &byte) in page.iter_mut().skip(within).zip(part) {
                 *slot = byte;
             }
-            while_flash_is_written(|| operate_alone(place - within as u32, page.as_ptr(), PAGE));
+            keeping_awake(|| operate_alone(place - within as u32, page.as_ptr(), PAGE));
             place += part.len() as u32;
             rest = behind;
             UPLINK.step(now_ms());

@@ -1,7 +1,7 @@
-//! Starts of frame at the pins while flash is written, which no task runs meanwhile to send.
+//! Starts of frame at the pins while no task runs to send them: while flash is written, or a trace measured and packed.
 //!
-//! A device that hears nothing for 3 ms suspends (USB 2.0, 7.1.7.6), and a sector is erased in up to 400 ms. The interrupt of the
-//! timer's second alarm, whose handler is in memory, has the send program of `rp-pio-usb-host` play them: state machine 0 of PIO0,
+//! A device that hears nothing for 3 ms suspends (USB 2.0, 7.1.7.6), a sector is erased in up to 400 ms, and a trace of 12 000
+//! samples measured in 250 ms. The interrupt of the timer's second alarm, whose handler is in memory, has the send program of `rp-pio-usb-host` play them: state machine 0 of PIO0,
 //! its program at address 0, as version 0.1.0 has it. Nothing else uses the bus then, since its tasks do not run.
 
 use core::sync::atomic::{AtomicBool, AtomicU32, Ordering};
@@ -35,14 +35,28 @@ const RESTART: u32 = 1 << 4;
 /// That the last symbol was played.
 const PLAYED: u8 = 1;
 
+/// They are being sent, or would be if a device were there.
+static IS_RUNNING: AtomicBool = AtomicBool::new(false);
 /// A device is there that must not suspend.
 static IS_PLUGGED: AtomicBool = AtomicBool::new(false);
 static FRAME: AtomicU32 = AtomicU32::new(0);
 /// When the next frame starts, in microseconds.
 static NEXT: AtomicU32 = AtomicU32::new(0);
 
-/// Has starts of frame sent from now on, if something is plugged in, until [`stop`].
-pub(super) fn start(is_plugged: bool) {
+/// Does something while starts of frame are sent, if a device is there that is out of its reset. It may be called within itself.
+pub(super) fn during(is_plugged: bool, work: impl FnOnce()) {
+    // One thread does all of it, and the handler does not look at this.
+    if IS_RUNNING.load(Ordering::Relaxed) {
+        return work();
+    }
+    IS_RUNNING.store(true, Ordering::Relaxed);
+    start(is_plugged);
+    work();
+    stop();
+    IS_RUNNING.store(false, Ordering::Relaxed);
+}
+
+fn start(is_plugged: bool) {
     IS_PLUGGED.store(is_plugged, Ordering::Relaxed);
     let next = TIMER.timerawl().read().wrapping_add(FRAME_US);
     NEXT.store(next, Ordering::Relaxed);
@@ -55,7 +69,7 @@ pub(super) fn start(is_plugged: bool) {
 }
 
 /// Leaves them to the driver again.
-pub(super) fn stop() {
+fn stop() {
     cortex_m::peripheral::NVIC::mask(INTERRUPT);
     TIMER.inte().modify(|enabled| enabled.set_alarm(ALARM, false));
     TIMER.armed().write(|armed| armed.set_armed(1 << ALARM));

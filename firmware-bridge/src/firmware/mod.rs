@@ -144,7 +144,8 @@ async fn main(spawner: Spawner) {
     let about = About { firmware: version(), restart, last_failure, flash: chip };
     let uplink = UPLINK_STATE.init(Uplink::new(bridge, BoardClock, board::Pico, about));
     let Some(port) = LINE.port() else { panic!("the line has no port") };
-    let runner = RUNNER.init(Runner::new(bridge, port, BoardClock, PROFILE, TRACE.take()));
+    let runner = Runner::new(bridge, port, BoardClock, PROFILE, TRACE.take());
+    let runner = RUNNER.init(runner.wrapping_long_work(|work| lines::keeping_awake(work)));
     let (led, trigger) = (settings.led.map(output), settings.trigger_out.map(output));
     lines.run(spawner, &settings, uplink, bridge);
     spawn(spawner, run(runner));

@@ -26,11 +26,10 @@ bind_interrupts!(struct Interrupts {
 /// The interrupt whose handler is in memory, and comes while flash is written. The USB controller has the computer wait meanwhile.
 pub(super) const HANDLED_IN_MEMORY: usize = keep_awake::NUMBER;
 
-/// Writes flash, while the BitScope is kept from suspending.
-pub(super) fn while_flash_is_written(write: impl FnOnce()) {
-    keep_awake::start(board::LINE.usb_state() != UsbState::Empty);
-    write();
-    keep_awake::stop();
+/// Does what no task runs beside, while the BitScope is kept from suspending: writing flash, or measuring and packing a trace.
+/// Only one that is ready is: before, its bus may be in the middle of a reset, which nothing may be sent into.
+pub(super) fn keeping_awake(work: impl FnOnce()) {
+    keep_awake::during(board::LINE.usb_state() == UsbState::Ready, work);
 }
 
 /// A bit of the BitScope's USB, 12 Mbit/s, is a whole number of these cycles, and both clocks of the PIO, 48 MHz for sending

@@ -21,9 +21,9 @@ bind_interrupts!(struct Interrupts {
 /// The interrupt whose handler is in memory, and comes while flash is written.
 pub(super) const HANDLED_IN_MEMORY: usize = uart::UART0_NUMBER;
 
-/// Writes flash.
-pub(super) fn while_flash_is_written(write: impl FnOnce()) {
-    write();
+/// Does what no task runs beside. The USB controller sends starts of frame by itself.
+pub(super) fn keeping_awake(work: impl FnOnce()) {
+    work();
 }
 
 /// The clocks: as the chip's maker has them.

@@ -7,7 +7,10 @@
 
 mod pass_through;
 
+use core::future::poll_fn;
 use core::ops::ControlFlow;
+use core::pin::{Pin, pin};
+use core::task::Poll;
 
 use embassy_futures::poll_once;
 use embassy_futures::select::{Either, select};
@@ -47,6 +50,9 @@ impl<S: ScopeStream> ScopeStream for &mut S {
     }
 }
 
+/// Does the work that it is given, once.
+pub type WrapWork = fn(&mut dyn FnMut());
+
 /// Why a turn of the runner ended.
 enum Turn {
     /// Look again at what is requested.
@@ -75,6 +81,7 @@ pub struct Runner<'a, F, S, C> {
     next_start: Instant,
     /// When a trace is to go to flash again.
     next_to_flash: Instant,
+    wrap: WrapWork,
 }
 
 impl<'a, F, S, C> Runner<'a, F, S, C>
@@ -95,7 +102,26 @@ where
         let scope = Scope::new(stream, clock.clone(), profile);
         let round = bridge.round();
         let (next_start, next_to_flash) = (Instant(0), Instant(0));
-        Self { bridge, scope, clock, buffer, is_open: false, round, captured: 0, next_start, next_to_flash }
+        Self {
+            bridge,
+            scope,
+            clock,
+            buffer,
+            is_open: false,
+            round,
+            captured: 0,
+            next_start,
+            next_to_flash,
+            wrap: |work| work(),
+        }
+    }
+
+    /// Has `wrap` do the measuring, packing and storing of traces, in pieces that each take up to a quarter of a second without
+    /// a turn for others: for what must go on meanwhile.
+    #[must_use]
+    pub fn wrapping_long_work(mut self, wrap: WrapWork) -> Self {
+        self.wrap = wrap;
+        self
     }
 
     /// Runs for ever.
@@ -244,7 +270,7 @@ where
         want: Want,
         place: Place,
     ) -> Turn {
-        let Self { bridge, scope, clock, buffer, next_to_flash, .. } = self;
+        let Self { bridge, scope, clock, buffer, next_to_flash, wrap, .. } = self;
         let serial = bridge.scope();
         let now = Signal::<NoopRawMutex, ()>::new();
         let capturing = scope.capture_with(plan, buffer, CaptureOptions::new().cancelled_by(now.wait()));
@@ -259,20 +285,23 @@ where
         };
         bridge.set_state(JobState::Triggered);
         bridge.count_capture();
-        // One that was ordered is kept whatever it shows.
-        let is_chosen = want == Want::Job && trace.end_reason() != EndReason::Cancel;
-        if is_chosen && !job.bands.is_empty() && !leaves_bands(&trace, &job.bands).await {
-            bridge.count_within_bands();
-            return Turn::WithinBands;
-        }
-        let origin =
-            TraceContext { request, probe: &job.probe, scope: serial, ended: bridge.ended(clock.now()) };
-        let keep = Keep::of_job(job);
-        let is_due = matches!(job.flash, ToFlash::Spaced(_)) && clock.now() >= *next_to_flash;
-        let for_flash = is_due || trace.end_reason() == EndReason::Cancel;
-        let has_room = for_flash && bridge.store().await.has_room(plan.dump_bytes(), keep, Place::Flash);
-        let place = if has_room { Place::Flash } else { place };
-        store(bridge, &trace, origin, keep, place).await
+        let keeping = pin!(async {
+            // One that was ordered is kept whatever it shows.
+            let is_chosen = want == Want::Job && trace.end_reason() != EndReason::Cancel;
+            if is_chosen && !job.bands.is_empty() && !leaves_bands(&trace, &job.bands).await {
+                bridge.count_within_bands();
+                return Turn::WithinBands;
+            }
+            let origin =
+                TraceContext { request, probe: &job.probe, scope: serial, ended: bridge.ended(clock.now()) };
+            let keep = Keep::of_job(job);
+            let is_due = matches!(job.flash, ToFlash::Spaced(_)) && clock.now() >= *next_to_flash;
+            let for_flash = is_due || trace.end_reason() == EndReason::Cancel;
+            let has_room = for_flash && bridge.store().await.has_room(plan.dump_bytes(), keep, Place::Flash);
+            let place = if has_room { Place::Flash } else { place };
+            store(bridge, &trace, origin, keep, place).await
+        });
+        wrapped(*wrap, keeping).await
     }
 
     /// Captures once without waiting for a trigger, otherwise with the job's settings.
@@ -334,6 +363,16 @@ where
         bridge.set_job(&job);
         Turn::Over
     }
+}
+
+/// Has `wrap` do each piece of a future, from one await to the next.
+async fn wrapped<T>(wrap: WrapWork, mut future: Pin<&mut impl Future<Output = T>>) -> T {
+    poll_fn(|context| {
+        let mut polled = Poll::Pending;
+        wrap(&mut || polled = future.as_mut().poll(context));
+        polled
+    })
+    .await
 }
 
 /// Whether a value of the trace lies outside its band. Between two channels others have their turn: one of 12 000 samples

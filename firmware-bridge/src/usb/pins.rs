@@ -1,9 +1,9 @@
 //! A socket on two pins, which a block of PIO drives: transfers from `rp-pio-usb-host`.
 //!
-//! What that has to be known for: it asks again after each NAK a millisecond later, and tries packets again that were lost, for
-//! ever and without counting them, so that each transfer has a limit here; a bus reset that is dropped half-way would leave
-//! the bus in it, so that one task alone watches for devices; and an interrupt within a packet has it acknowledged late or lost,
-//! so that none comes meanwhile.
+//! What that has to be known for: it asks again after each NAK a millisecond later, and tries packets again that were lost, in
+//! bulk transfers for ever and without counting them, so that each of those has a limit here (control transfers have its own:
+//! 50 ms without data, 500 ms with); a bus reset that is dropped half-way would leave the bus in it, so that one task alone
+//! watches for devices; and an interrupt within a packet has it acknowledged late or lost, so that none comes meanwhile.
 
 use core::cell::Cell;
 use core::future::poll_fn;

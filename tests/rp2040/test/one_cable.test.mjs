@@ -44,6 +44,23 @@ test('a job is configured, runs and is fetched', async (t) => {
   for (const trace of traces) assert.ok(unlikeness(trace, direct) <= QUANTISING_STEP, `${unlikeness(trace, direct)} V`);
 });
 
+test('the BitScope does not suspend while a trace is measured and kept in memory', async (t) => {
+  const bench = await Bench.openOneCable(t);
+  const { board } = bench;
+  await bench.plug();
+  await board.run(() => bench.device.readied === 1, 3, 'the FT232 being readied');
+  const job = ['A', '--period', '2ms', '--samples', '1000', '--repeat', '2', '--flash', 'never', '--outside', 'A frequency 1kHz..2kHz'];
+  const { err, code } = await bench.host(['bridge', 'configure', ...job, '--arm', '--url', bench.bridge]);
+  assert.equal(code, 0, err);
+  const { suspensions } = board.wire;
+  await board.run(() => board.log.some(({ text }) => text === 'now Finished'), 20, 'the end of the job');
+  assert.equal(board.wire.suspensions, suspensions);
+  assertClean(bench);
+  const traces = await bench.fetch();
+  assert.equal(traces.length, 2);
+  for (const { channels } of traces) assert.equal(channels.A.samples.length, 1000);
+});
+
 test('the second port is the BitScope, and the first answers messages meanwhile', async (t) => {
   const bench = await Bench.openOneCable(t);
   await bench.plug();
@@ -82,7 +99,9 @@ test('software that leaves DTR alone has the BitScope too', async (t) => {
   bench.computer.scope.openLines = 0;
   const { err, code } = await bench.host(['capture', 'A', '--url', bench.stream, '--json']);
   assert.equal(code, 0, err);
-  assert.equal((await bench.host(['capture', 'A', '--url', bench.bridge])).code, 1);
+  const refused = await bench.host(['capture', 'A', '--url', bench.bridge]);
+  assert.equal(refused.code, 1);
+  assert.match(refused.err, /in use through the bridge's other port/);
 });
 
 test('packets that are damaged or lost at the pins cost no sample', async (t) => {

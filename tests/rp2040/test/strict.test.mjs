@@ -7,7 +7,7 @@ import { DISTURBANCES } from '../emulator/usb_host.mjs';
 import { Bench, QUANTISING_STEP, SQUARE, random, unlikeness } from './bench.mjs';
 
 const SCHMITT = 1 << 1;
-/** Where the store begins in flash (memory.x). */
+/** Where the store begins in flash (memory_rp2040.x). */
 const STORE = 256 * 1024;
 const PULL_UP = 1 << 3;
 
