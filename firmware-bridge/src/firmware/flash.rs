@@ -32,9 +32,9 @@ const MAPPED: *const u32 = 0x400e_0000 as *const u32;
 const SECOND_STAGE_WORDS: usize = 64;
 /// What is compared of the flash to find out whether it begins again: the program is longer.
 const COMPARED_WORDS: usize = 1024;
-#[cfg(feature = "rp2040")]
 /// The serial interface to the flash (RP2040 data sheet, section 4.10.13): its status, of which two bits are of
 /// interest, and its FIFOs, which hold so many bytes.
+#[cfg(feature = "rp2040")]
 const SSI_SR: *const u32 = 0x1800_0028 as *const u32;
 #[cfg(feature = "rp2040")]
 const SSI_DR0: *mut u32 = 0x1800_0060 as *mut u32;
@@ -44,8 +44,11 @@ const CAN_SEND: u32 = 1 << 1;
 const HAS_RECEIVED: u32 = 1 << 3;
 #[cfg(feature = "rp2040")]
 const FIFO_BYTES: usize = 16;
-#[cfg(feature = "rp2040")]
+/// What makes the flash send its unique number (W25Q16JV data sheet, section 8.2.29).
+#[cfg(all(feature = "rp2040", feature = "one-cable"))]
+const READ_UNIQUE_ID: u8 = 0x4b;
 /// What the chip select of the flash is driven to (section 2.19.6.2): the field OUTOVER.
+#[cfg(feature = "rp2040")]
 const QSPI_SS_CTRL: *mut u32 = 0x4001_800c as *mut u32;
 #[cfg(feature = "rp2040")]
 const OUTOVER: u32 = 3 << 8;
@@ -76,13 +79,17 @@ pub(super) fn chip() -> FlashChip {
     #[cfg(feature = "rp235x")]
     let reported = Reported::default();
     #[cfg(feature = "rp2040")]
-    let reported = Reported::ask(|bytes| {
-        alone(|rom| {
-            // SAFETY: `alone` sees to it that no code in flash runs and nothing reads it; the bytes are in memory.
-            unsafe { exchange(rom, bytes.as_mut_ptr(), bytes.len()) }
-        });
-    });
+    let reported = Reported::ask(command);
     reported.chip(ASSUMED_BYTES, begins_again)
+}
+
+/// Sends a command to the flash, and puts what comes back meanwhile in its place.
+#[cfg(feature = "rp2040")]
+fn command(bytes: &mut [u8]) {
+    alone(|rom| {
+        // SAFETY: `alone` sees to it that no code in flash runs and nothing reads it; the bytes are in memory.
+        unsafe { exchange(rom, bytes.as_mut_ptr(), bytes.len()) }
+    });
 }
 
 /// Whether what is mapped at an offset is the beginning of the flash.
@@ -127,11 +134,11 @@ unsafe fn operate(rom: &Rom, offset: u32, data: *const u8, length: usize) {
     }
 }
 
-#[cfg(feature = "rp2040")]
 /// Sends bytes to the flash, and puts what comes back meanwhile in their place.
 ///
 /// # Safety
 /// As for [`operate`]; `bytes` are so many in memory.
+#[cfg(feature = "rp2040")]
 #[inline(never)]
 #[unsafe(link_section = ".data.ram_func")]
 unsafe fn exchange(rom: &Rom, bytes: *mut u8, length: usize) {
@@ -228,17 +235,16 @@ pub(super) fn serial_number() -> &'static str {
     use core::fmt::Write as _;
 
     static TEXT: static_cell::StaticCell<heapless::String<16>> = static_cell::StaticCell::new();
-    let mut number = [0; 8];
     #[cfg(feature = "rp2040")]
-    {
-        // SAFETY: the flash has another owner, who does not use it before this returns: there is one task yet.
-        let mut flash = BoardFlash::new(unsafe { FLASH::steal() }, FlashChip::default());
-        flash.flash.blocking_unique_id(&mut number).ok();
-    }
+    let number: [u8; 8] = {
+        // Behind the instruction come four bytes of anything.
+        let mut answer = [READ_UNIQUE_ID, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
+        command(&mut answer);
+        let [_, _, _, _, _, number @ ..] = answer;
+        number
+    };
     #[cfg(feature = "rp235x")]
-    if let Ok(id) = embassy_rp::otp::get_chipid() {
-        number = id.to_be_bytes();
-    }
+    let number = embassy_rp::otp::get_chipid().map_or([0; 8], u64::to_be_bytes);
     let mut text = heapless::String::new();
     for byte in number {
         // Two digits each: they fit.

@@ -118,10 +118,13 @@ test('no byte at 1 Mbaud is lost while the flash takes its longest times', async
     if (board.nanos < erasedUntil) beside += 1;
     return next();
   };
+  let reported = 0;
+  bench.onStored = () => { reported += 1; };
   board.powerOn();
   await board.run(() => erasedUntil > 0, 8, 'an erasure');
   await board.run(() => !uart.waiting(), 3, 'the end of the stream');
-  await stored(bench, 1, 8);
+  // All of them may be by then.
+  await board.run(() => reported > 0, 8, 'a stored trace');
   // 400 ms at 1 Mbaud are 40 000 bytes.
   assert.ok(beside > 39_000 && beside < STREAM.length, `${beside} bytes came while a sector was erased`);
   assert.equal(board.uart.lost, 0);
