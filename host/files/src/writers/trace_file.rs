@@ -41,7 +41,7 @@ fn after(captures: u32) -> String {
 
 /// A file of captures, [complete or not there](scopething::atomic).
 ///
-/// See the [module above](super) for an example.
+/// See the [crate](crate) for an example.
 pub struct TraceFile {
     file: AtomicFile,
     writer: Box<dyn TraceWriter>,
