@@ -1,6 +1,7 @@
 //! Series that are longer than the memory to analyse them.
 
 use super::levels::Levels;
+use super::period::MIN_EXPLAINED;
 use super::{
     Analysis, EdgeMeasurements, ScratchTooShort, Series, Shape, SineFit, Wave, measured, scratch_length,
 };
@@ -21,8 +22,8 @@ const MIN_HEIGHT: f64 = 0.5;
 ///
 /// Levels, edges and transition times are those of all samples. A wave is looked for in as many of the first samples as
 /// `part` holds, then, where there is none, in averages over the whole series: shape and `shape_error` are those of what
-/// it was found in, amplitude and offset as well, but for a sine, which is fitted to all samples. Frequency and count are
-/// always those of the whole series, if the wave goes on to its end; a wave that begins later than the part that was
+/// it was found in, amplitude and offset as well, but for a sine, which is fitted to all samples. The frequency is that of
+/// all edges or of the fitted sine, where there is one of them, and the count goes on to the end of the series; a wave that begins later than the part that was
 /// looked at is not found, unless it is a square or as slow as that.
 ///
 /// Afterwards `part` holds the samples that belong to the wave, or averages of several, for
@@ -46,7 +47,7 @@ pub fn analyse_long<S: Series + ?Sized>(
     let analysis = measured(series, times, |levels, edges| {
         let first = Wave::of(held.of(part), held.times, levels, edges, scratch);
         if let Some(first) = first {
-            return Some(over_all(first, series, times, levels, edges, held.samples));
+            return over_all(first, series, times, levels, edges, held.samples);
         }
         held = Part::fill(part, series, times, all, Some(levels));
         let slow = Wave::of(held.of(part), held.times, levels, edges, scratch)?;
@@ -115,7 +116,8 @@ fn stride_of_all(samples: usize, part: usize) -> usize {
     samples.div_ceil(part.max(1)).max(1)
 }
 
-/// A wave of the first samples, with the frequency and number of periods of the whole series.
+/// A wave of the first samples, with the frequency and number of periods of the whole series. `None` for a sine that does
+/// not go on: as where all samples are in memory, what explains too little of them is no wave of theirs.
 fn over_all<S: Series + ?Sized>(
     mut wave: Wave,
     series: &S,
@@ -123,14 +125,18 @@ fn over_all<S: Series + ?Sized>(
     levels: &Levels,
     edges: &EdgeMeasurements,
     first: usize,
-) -> Wave {
+) -> Option<Wave> {
     // It was found in all of it.
     if first >= series.len() {
-        return wave;
+        return Some(wave);
     }
     let fit = (wave.shape == Shape::Sine)
         .then(|| fitted_sine(series, levels, wave.frequency_hz * times.period_s, first));
     if let Some(fit) = fit.flatten() {
+        let explained = 0.5 * fit.amplitude * fit.amplitude;
+        if explained < MIN_EXPLAINED * (explained + fit.residual_power) {
+            return None;
+        }
         wave.frequency_hz = fit.frequency / times.period_s;
         (wave.amplitude, wave.offset) = (fit.amplitude, fit.offset);
     } else {
@@ -139,7 +145,7 @@ fn over_all<S: Series + ?Sized>(
     }
     wave.period_s = 1.0 / wave.frequency_hz;
     wave.count = count(&wave, series.len(), times);
-    wave
+    Some(wave)
 }
 
 /// Whole periods from the wave's start to the end of so many samples: the last one stands for a whole sample period.
@@ -261,6 +267,14 @@ mod tests {
         let (_, long, _) = both(&samples, 4096);
         assert_eq!(long.wave, None, "{long:?}");
         assert!(long.edges.rising > 1000);
+    }
+
+    #[test]
+    fn sine_that_stops_is_a_wave_no_more_than_in_memory() {
+        let mut samples = series(40_000, 50.3, sine);
+        samples[20_000..].fill(1.5);
+        let (whole, long, _) = both(&samples, 4096);
+        assert_eq!((whole.wave, long.wave), (None, None), "{long:?}");
     }
 
     #[test]

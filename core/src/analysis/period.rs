@@ -18,7 +18,7 @@ const MAX_ROUNDS: usize = 6;
 const FINE_ENOUGH: f64 = 1e-5;
 
 /// The share of the variance that folding must explain.
-const MIN_EXPLAINED: f64 = 0.7;
+pub(super) const MIN_EXPLAINED: f64 = 0.7;
 
 /// The period in samples. `None` if the series does not repeat.
 pub(super) fn period_samples(pyramid: &Pyramid<'_>) -> Option<f64> {

@@ -262,10 +262,11 @@ impl CaptureArguments {
         ahead: Option<ChannelSet>,
         given: &GivenOptions<Self>,
     ) -> Result<CaptureRequest, Failure> {
-        let own = self.request_after(Some(request.channels))?;
-        let mut changed = request;
         let named = [ahead, self.named_channels()].into_iter().flatten();
-        changed.channels = named.reduce(ChannelSet::union).unwrap_or(changed.channels);
+        let channels = named.reduce(ChannelSet::union).unwrap_or(request.channels);
+        let own = self.request_after(Some(channels))?;
+        let mut changed = request;
+        changed.channels = channels;
         let mut take = |name: &str, take: &dyn Fn(&mut CaptureRequest)| {
             if given.has(name) {
                 take(&mut changed);

@@ -17,7 +17,7 @@ use scopething_waveform::waveform::{SampleKind, SeriesOutline};
 /// Samples that are read from the file at once.
 const BLOCK_SAMPLES: usize = 1 << 14;
 
-/// Where large temporary files belong: where `TMPDIR` says; otherwise not in `/tmp`, which may be memory.
+/// Where large temporary files belong: the directory that `TMPDIR` names; otherwise not in `/tmp`, which may be memory.
 pub(crate) fn directory() -> PathBuf {
     let on_disk = Path::new("/var/tmp");
     if std::env::var_os("TMPDIR").is_none() && on_disk.is_dir() {
@@ -173,7 +173,7 @@ fn store(kind: SampleKind, file: &mut BufWriter<File>, count: &mut usize, sample
 
 /// Reads a capture into temporary files, in which its samples can be gone through again and again.
 ///
-/// They lie where `TMPDIR` says, otherwise in `/var/tmp`: four bytes a sample, of a logic line one.
+/// They lie in the directory that `TMPDIR` names, otherwise in `/var/tmp`: four bytes a sample, of a logic line one.
 ///
 /// # Errors
 /// Those of reading, and if there is no room for them.

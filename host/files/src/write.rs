@@ -1,7 +1,7 @@
 //! What all writers share.
 
 use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use thiserror::Error;
 
@@ -60,8 +60,11 @@ pub(crate) fn write_whole(
 ) -> Result<(), WriteError> {
     let outline = Outline::from(waveform);
     let mut held = Held::of(&outline);
+    #[cfg(not(target_family = "wasm"))]
+    let spool = crate::spool::directory();
     // A browser has no such directory, and writes no format that spools.
-    let spool = if cfg!(target_family = "wasm") { PathBuf::new() } else { std::env::temp_dir() };
+    #[cfg(target_family = "wasm")]
+    let spool = std::path::PathBuf::new();
     writer.begin(&outline, &spool, out)?;
     for first in (0..waveform.sample_count()).step_by(PIECE_SAMPLES) {
         let channels = waveform.channels().iter();

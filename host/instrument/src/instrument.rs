@@ -28,7 +28,7 @@ use crate::handle::{GeneratorChange, GeneratorTurn, Handle, NO_SERIAL, Request, 
 use crate::loan::Loan;
 use crate::reconnect::{Reopen, reconnected};
 use crate::settings::{Settings, advice};
-use crate::stream::{self, CHUNK_FRAMES, StreamTurn};
+use crate::stream::{self, CHUNK_FRAMES, StreamPart, StreamTurn};
 use crate::until;
 use scopething::link::{HostScope, LinkClock, LinkError, OpenLink};
 use scopething::timer::Instant;
@@ -74,6 +74,8 @@ pub struct Instrument {
     clean: bool,
     restarts: u8,
     failures: u8,
+    /// The device has streamed: of one that never has, a stream that fails is no failure of the device.
+    has_streamed: bool,
     /// Opens the link anew when the device is gone; none: that is the end.
     reopen: Option<Reopen>,
     closing: bool,
@@ -327,6 +329,7 @@ impl Instrument {
             clean: false,
             restarts: 0,
             failures: 0,
+            has_streamed: false,
             reopen: None,
             closing: false,
         }
@@ -393,7 +396,7 @@ impl Instrument {
             }
         };
         (self.scope, self.clock, self.profile) = (Some(scope), clock, profile);
-        (self.clean, self.failures) = (false, 0);
+        (self.clean, self.failures, self.has_streamed) = (false, 0, false);
         self.handle.lost.send_replace(None);
         self.handle.report(Event::Returned);
     }
@@ -610,18 +613,27 @@ impl Instrument {
                 () = queue.stream_is_over(began) => {}
             }
         };
-        let result = stream::run(scope, &plan, &mut self.frames, &mut take, ended).await;
+        let has_streamed = &mut self.has_streamed;
+        let taken = |part: StreamPart<'_>| {
+            *has_streamed |= matches!(&part, StreamPart::Frames(chunk) if !chunk.frames.is_empty());
+            take(part);
+        };
+        let result = stream::run(scope, &plan, &mut self.frames, taken, ended).await;
         match result {
             Ok(()) => {
                 self.failures = 0;
                 let _ = reply.send(Ok(()));
             }
             Err(error) => {
-                if began.elapsed() >= STEADY_STREAM {
-                    self.failures = 0;
-                }
                 let reason = error.to_string();
-                self.survive(error)?;
+                if self.has_streamed || is_final(&error) {
+                    if began.elapsed() >= STEADY_STREAM {
+                        self.failures = 0;
+                    }
+                    self.survive(error)?;
+                } else {
+                    self.handle.report(Event::Notice(reason.clone()));
+                }
                 let _ = reply.send(Err(reason));
                 self.restart_generator();
             }

@@ -51,7 +51,7 @@ pub(crate) async fn run(
     scope: &mut HostScope,
     plan: &StreamPlan,
     frames: &mut [StreamFrame],
-    take: &mut TakePart,
+    mut take: impl FnMut(StreamPart<'_>),
     ended: impl Future<Output = ()>,
 ) -> Result<(), ScopeError<LinkError>> {
     let mut ended = std::pin::pin!(ended);

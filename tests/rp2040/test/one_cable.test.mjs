@@ -49,10 +49,10 @@ test('the BitScope does not suspend while a trace is measured and kept in memory
   const { board } = bench;
   await bench.plug();
   await board.run(() => bench.device.readied === 1, 3, 'the FT232 being readied');
+  const { suspensions } = board.wire;
   const job = ['A', '--period', '2ms', '--samples', '1000', '--repeat', '2', '--flash', 'never', '--outside', 'A frequency 1kHz..2kHz'];
   const { err, code } = await bench.host(['bridge', 'configure', ...job, '--arm', '--url', bench.bridge]);
   assert.equal(code, 0, err);
-  const { suspensions } = board.wire;
   await board.run(() => board.log.some(({ text }) => text === 'now Finished'), 20, 'the end of the job');
   assert.equal(board.wire.suspensions, suspensions);
   assertClean(bench);

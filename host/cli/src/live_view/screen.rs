@@ -339,12 +339,15 @@ impl Screen<'_> {
 
     fn take_fetched(&mut self, fetched: Result<Result<Fetched, ClientError>, JoinError>) {
         self.dirty = true;
-        match fetched {
-            Ok(Ok(Fetched::List(traces))) => self.model.take_history(traces),
-            Ok(Ok(Fetched::Trace(frame, purpose))) => self.model.take_kept(*frame, &purpose),
-            Ok(Err(error)) => self.model.toast(error.to_string(), Lamp::Bad),
-            Err(error) => self.model.toast(error.to_string(), Lamp::Bad),
-        }
+        let reason = match fetched {
+            Ok(Ok(Fetched::List(traces))) => return self.model.take_history(traces),
+            Ok(Ok(Fetched::Trace(frame, purpose))) => return self.model.take_kept(*frame, &purpose),
+            Ok(Err(error)) => error.to_string(),
+            Err(error) => error.to_string(),
+        };
+        // The list would cover it.
+        self.model.history = None;
+        self.model.toast(reason, Lamp::Bad);
     }
 
     /// Fetches a trace and writes it, beside everything else.

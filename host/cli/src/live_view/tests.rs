@@ -417,6 +417,9 @@ async fn a_kept_trace_is_shown_until_live_ones_are_wanted() {
     let mut frame = model.trace.clone().unwrap();
     frame.about.seq = 4711;
     model.take_history(Vec::new());
+    assert!(model.history.is_none(), "one that was closed meanwhile stays closed");
+    assert_eq!(model.act(Action::History), Some(Order::List));
+    model.take_history(Vec::new());
     model.take_kept(frame.clone(), &Purpose::Show);
     let (buffer, _) = drawn(&mut model, (80, 24), LOOK);
     assert!(rows(&buffer)[0].contains("Trace 4711 of the history"), "{:?}", rows(&buffer)[0]);

@@ -81,7 +81,10 @@ impl<'a> LogicLevels<'a> {
 
     /// Writes these lines to a file, a bit each, the first the lowest.
     pub(super) fn write(&self, lines: &[Thresholded<'_>]) -> io::Result<Written> {
-        let file = tempfile::Builder::new().prefix("scopething-").suffix(".bin").tempfile()?;
+        let file = tempfile::Builder::new()
+            .prefix("scopething-")
+            .suffix(".bin")
+            .tempfile_in(crate::spool::directory())?;
         let mut out = BufWriter::new(&file);
         let mut sample = vec![0; lines.len().div_ceil(8).max(1)];
         for index in 0..self.count {

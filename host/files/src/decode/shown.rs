@@ -19,7 +19,7 @@ pub struct Shown {
     decoders: Vec<ShownOf>,
 }
 
-/// The annotations of a decoder: of these classes, or all if there are none.
+/// The annotations of a decoder: of these classes and rows of classes, or all if there are none.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct ShownOf {
     id: String,
@@ -53,8 +53,8 @@ impl Shown {
                     "annotations of {id:?} are asked for, which does not run: give those of {known}"
                 )));
             };
-            if let Some(class) = classes.iter().find(|class| !decoder.classes.contains(class)) {
-                let known = decoder.classes.join(", ");
+            if let Some(class) = classes.iter().find(|class| !decoder.has_annotations(class)) {
+                let known = decoder.annotations().collect::<Vec<_>>().join(", ");
                 return Err(DecodeError::Refused(format!(
                     "{id} has no annotations {class:?}: give some of {known}"
                 )));

@@ -100,6 +100,21 @@ pub(super) struct Samples<'a> {
 }
 
 impl Decoder {
+    /// What its annotations can be asked for by: their classes, and the rows of several.
+    pub(super) fn annotations(&self) -> impl Iterator<Item = &str> {
+        let rows = self
+            .rows
+            .iter()
+            .map(|row| row.id.as_str())
+            .filter(|row| !self.classes.iter().any(|class| class == row));
+        self.classes.iter().map(String::as_str).chain(rows)
+    }
+
+    /// Whether it has annotations of a class or a row.
+    pub(super) fn has_annotations(&self, name: &str) -> bool {
+        self.annotations().any(|known| known == name)
+    }
+
     /// The names of the channels that it needs.
     #[must_use]
     pub fn required_channels(&self) -> &[String] {

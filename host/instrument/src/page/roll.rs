@@ -610,7 +610,9 @@ fn show(shared: &Shared, roll: &Mutex<Roll>, seq: &mut u64) {
 /// Keeps what is on the screen: each stretch between gaps is a trace of its own, since a trace has a sample at any time.
 fn keep(shared: &Shared, roll: &Roll, end: &RollEnd, seq: &mut u64) {
     // What is left behind by a knob that is turned must not push out of the list what was wanted.
-    let is_wanted = matches!(end, RollEnd::Full) || shared.controls.borrow().run == Run::Stop;
+    let is_wanted = matches!(end, RollEnd::Full)
+        || shared.controls.borrow().run == Run::Stop
+        || shared.handle.lost.borrow().is_some();
     for (age, stretch) in roll.kept_stretches().into_iter().enumerate().rev() {
         let listing = match age {
             _ if is_wanted => Listing::Listed,

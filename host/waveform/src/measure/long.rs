@@ -7,8 +7,8 @@ use scopething_core::analysis::{
 use scopething_core::trace::SampleTimes;
 
 use super::{
-    AnalogMeasurements, ChannelAnalysis, LogicMeasurements, Measurements, Spectrum, WaveformAnalysis, Window,
-    averaged, delay, delays, sound,
+    AnalogMeasurements, ChannelAnalysis, LogicMeasurements, Measurements, Spectrum, SpectrumError,
+    WaveformAnalysis, Window, averaged, delay, delays, sound,
 };
 use crate::clipping::{Clipping, Ends};
 use crate::waveform::{Details, Range, SampleKind, Samples, SeriesOutline};
@@ -106,9 +106,9 @@ impl<S: Series> LongSeries<S> {
         SampleTimes { start_s: self.outline.start_s, period_s: self.outline.period_s }
     }
 
-    fn measured(&self, details: &Details, window: Option<Window>) -> Measured {
+    fn measured(&self, details: &Details, window: Option<Window>, part_samples: usize) -> Measured {
         let analog = |unit, range| {
-            let (analog, part) = self.analog(PART_SAMPLES);
+            let (analog, part) = self.analog(part_samples);
             (unit, Measurements::Analog(Box::new(analog)), self.clipping(range), Some(part))
         };
         let (unit, measurements, clipping, part) = match self.outline.kind {
@@ -126,12 +126,16 @@ impl<S: Series> LongSeries<S> {
             clipping,
             measurements,
             spectrum: None,
-            part_samples: part.is_some().then_some(PART_SAMPLES).filter(|part| *part < self.samples.len()),
+            part_samples: part.is_some().then_some(part_samples).filter(|part| *part < self.samples.len()),
         };
         if let (Some(window), Some(_)) = (window, &part) {
             let about_hz = channel.measurements.wave().map(|wave| wave.frequency_hz);
-            let first: Vec<f32> = self.samples.values(0..PART_SAMPLES).collect();
-            channel.spectrum = Some(Spectrum::of(&first, self.outline.period_s, window, about_hz));
+            channel.spectrum = Some(if self.census.is_void() {
+                Err(SpectrumError::NotFinite)
+            } else {
+                let first: Vec<f32> = self.samples.values(0..part_samples).collect();
+                Spectrum::of(&first, self.outline.period_s, window, about_hz)
+            });
         }
         Measured { channel, part }
     }
@@ -140,7 +144,7 @@ impl<S: Series> LongSeries<S> {
         range.map(|range| self.census.ends.clipping(range))
     }
 
-    /// The measurements, and the part of the samples that the wave was seen in.
+    /// The measurements, and the part of the samples that the wave is seen in: none if it is in none of it.
     fn analog(&self, part_samples: usize) -> (AnalogMeasurements, (Vec<f32>, SampleTimes)) {
         let mut part = vec![0.0; part_samples.min(self.samples.len())];
         let mut scratch = vec![0; scratch_length(part.len())];
@@ -160,6 +164,12 @@ impl<S: Series> LongSeries<S> {
             levels.rms = (variance + mean * mean).sqrt();
         }
         part.truncate(held.samples);
+        // A square is found in all samples, and may begin behind the part.
+        let shows_wave =
+            analysis.levels.is_some_and(|levels| series_edges(part.as_slice(), &levels).next().is_some());
+        if !shows_wave {
+            part.clear();
+        }
         let part = match sound(&part, &analysis) {
             std::borrow::Cow::Owned(sound) => sound,
             std::borrow::Cow::Borrowed(_) => part,
@@ -203,11 +213,21 @@ impl WaveformAnalysis {
     /// of one shape. See [`analyse_long`].
     #[must_use]
     pub fn of_long<S: Series>(series: &[LongSeries<S>], details: &Details, window: Option<Window>) -> Self {
-        let measured: Vec<Measured> = series.iter().map(|series| series.measured(details, window)).collect();
+        Self::of_parts(series, details, window, PART_SAMPLES)
+    }
+
+    fn of_parts<S: Series>(
+        series: &[LongSeries<S>],
+        details: &Details,
+        window: Option<Window>,
+        part_samples: usize,
+    ) -> Self {
+        let measured: Vec<Measured> =
+            series.iter().map(|series| series.measured(details, window, part_samples)).collect();
         let (channels, parts): (Vec<ChannelAnalysis>, Vec<_>) =
             measured.into_iter().map(|one| (one.channel, one.part)).unzip();
         let wave_of = |index: usize| {
-            let (samples, times) = parts.get(index)?.as_ref()?;
+            let (samples, times) = parts.get(index)?.as_ref().filter(|(samples, _)| !samples.is_empty())?;
             let (SampleTimes { start_s, period_s }, wave) =
                 (*times, channels.get(index)?.measurements.wave()?);
             Some(delay::WaveOf { samples: samples.as_slice().into(), start_s, period_s, wave })
@@ -339,15 +359,39 @@ mod tests {
         assert!((wave.frequency_hz / 10e3 - 1.0).abs() < 1e-4 && wave.count == 39, "{wave:?}");
     }
 
+    /// Squares of 10 kHz after twice the part, the second 20 us later.
+    #[test]
+    fn squares_behind_the_part_have_their_delay_by_edges() {
+        let square = |late: usize| -> Vec<f32> {
+            let sample = |index: usize| {
+                let high = index >= 2000 + late && (index - 2000 - late) % 100 < 50;
+                // As a converter that is not quite still.
+                let level = if high { 2.5 } else { 0.0 };
+                level + (index * 7 % 5) as f32 * 1e-3
+            };
+            (0..12_000).map(sample).collect()
+        };
+        let whole = waveform(&square(0), square(20));
+        let found = WaveformAnalysis::of_parts(&long(&whole), whole.details(), None, 1000);
+        let pair = found.delays.iter().find(|pair| (pair.from, pair.to) == (Channel::A, Channel::B)).unwrap();
+        let delay_s = pair.delay.as_ref().unwrap().delay_s;
+        assert!((delay_s - 20e-6).abs() < 0.5e-6, "{delay_s}");
+        let a = found.channels.iter().find(|one| one.channel == Channel::A).unwrap();
+        let Measurements::Analog(analog) = &a.measurements else { panic!("{a:?}") };
+        assert!((analog.analysis.wave.unwrap().frequency_hz / 10e3 - 1.0).abs() < 1e-3);
+        assert_eq!(analog.averaged_wave, [0.0; 0]);
+    }
+
     #[test]
     fn a_series_of_few_numbers_is_unknown() {
         let mut a = vec![f32::NAN; 1000];
         a[3] = 1.0;
         let whole = waveform(&a, vec![f32::NAN; 1000]);
-        let found = WaveformAnalysis::of_long(&long(&whole), whole.details(), None);
+        let found = WaveformAnalysis::of_long(&long(&whole), whole.details(), Some(Window::Hann));
         let analog: Vec<_> = found.channels.iter().filter(|one| one.channel.is_analog()).collect();
         assert_eq!(analog.len(), 2);
         for channel in analog {
+            assert_eq!(channel.spectrum, Some(Err(SpectrumError::NotFinite)));
             assert_eq!(channel.unknown().first().map(|(key, _)| *key), Some("all"), "{channel:?}");
         }
     }
