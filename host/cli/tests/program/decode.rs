@@ -201,6 +201,9 @@ async fn annotations_of_one_decoder_are_chosen() {
         found.iter().filter_map(|annotation| annotation["class"].as_str()).collect();
     assert_eq!(classes.into_iter().collect::<Vec<_>>(), ["rx-data", "rx-start"]);
     assert!(found.iter().all(|annotation| annotation["decoder"] == "uart-1"), "{found:?}");
+    // All classes of a row, by its name.
+    let row = [&both[..], &["-A", "uart=rx-packets", "--json"]].concat();
+    scopething_in(directory.path(), &row).await.done();
 }
 
 /// A program that writes down what it was started with, and stays.
