@@ -64,7 +64,7 @@ mod tests {
     fn bands_are_read_and_printed() {
         for (words, expected, printed) in [
             ("A rms 1V..2.5V", band(Channel::A, Measure::Rms, 1.0, 2.5), "A rms 1V..2.5V"),
-            ("b min -300mV..", band(Channel::B, Measure::Min, -0.3, f64::INFINITY), "B min -300mV.."),
+            ("b min -300mV..", band(Channel::B, Measure::Min, -0.3, f64::INFINITY), "B min -0.3V.."),
             (
                 "L3 frequency ..10kHz",
                 band(Channel::L[3], Measure::Frequency, f64::NEG_INFINITY, 1e4),
@@ -74,7 +74,7 @@ mod tests {
             (
                 "A peak-to-peak 0..0.1",
                 band(Channel::A, Measure::PeakToPeak, 0.0, 0.1),
-                "A peak-to-peak 0V..100mV",
+                "A peak-to-peak 0V..0.1V",
             ),
         ] {
             assert_eq!(parse(words), Ok(expected), "{words}");

@@ -150,7 +150,7 @@ async fn only_traces_outside_their_bands_are_kept() {
         (&3.into(), &3.into(), &0.into())
     );
     let text = bridge(&url, "status").await;
-    assert!(text.contains(", if outside B mean 900mV..1.1V or B peak-to-peak ..100mV"), "{text}");
+    assert!(text.contains(", if outside B mean 0.9V..1.1V or B peak-to-peak ..0.1V"), "{text}");
     assert!(text.contains("3 of 3 captures were not kept"), "{text}");
     // What cannot be measured is outside.
     let finished = configure(&["B mean 0.9V..1.1V", "B frequency 0.."]).await;
