@@ -2,7 +2,7 @@
 
 use scopething_core::analysis::{Band, Measure};
 use scopething_record::job::measure::unit;
-use scopething_waveform::quantity;
+use scopething_waveform::quantity::{self, Unit};
 use serde_json::{Value, json};
 
 /// A band of these words: a channel, what is measured of it, and the least and the greatest value expected, of which one
@@ -38,7 +38,10 @@ pub(super) fn parse(text: &str) -> Result<Band, String> {
 /// The words of a band, which [`parse`] reads.
 pub(super) fn text(band: &Band) -> String {
     let bound = |value: f64| {
-        let text = quantity::format(value, unit(band.measure)).replace(' ', "");
+        let text = match unit(band.measure) {
+            Unit::Fraction => quantity::percent(value),
+            unit => quantity::format(value, unit),
+        };
         if value.is_finite() { text } else { String::new() }
     };
     format!("{} {} {}..{}", band.channel, band.measure, bound(band.low), bound(band.high))
