@@ -817,10 +817,8 @@ test("it calibrates, shows how to get decoders, and connects again to a server t
     await one.waitForFunction(() => window.scopething?.trace);
     const calibration = one.locator("#calibration-text");
     const grid = (name) => one.getByRole("radiogroup", { name: "Grid" }).getByRole("radio", { name }).click();
-    // The longest, of which some is left when the click comes.
-    await grid("Fine");
     await one.getByRole("button", { name: "Calibrate", exact: true }).click();
-    await one.getByText(/^Calibrating: \d+ of 4096 points$/).waitFor();
+    await one.getByText(/^Calibrating: \d+ of 1024 points$/).waitFor();
     await one.getByRole("button", { name: "Cancel", exact: true }).click();
     await calibration.getByText("Cancelled: the old parameters stay.").waitFor();
     await grid("Quick");
