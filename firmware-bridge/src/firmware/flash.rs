@@ -229,7 +229,7 @@ impl BoardFlash {
     }
 }
 
-/// The number that no other board has: its flash chip's, or the Pico 2's own. None is told apart by zeros.
+/// The number that no other board has: its flash chip's, or the Pico 2's own. Zeros where there is none.
 #[cfg(feature = "one-cable")]
 pub(super) fn serial_number() -> &'static str {
     use core::fmt::Write as _;

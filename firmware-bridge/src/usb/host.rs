@@ -86,15 +86,15 @@ const MAX_REPETITIONS: u8 = 16;
 /// Until it is known how long the packets of endpoint 0 are, they are of the least size.
 const MIN_PACKET: u8 = 8;
 /// The address that the device gets: it is alone on the bus.
-const ADDRESS: u8 = 1;
+pub(super) const ADDRESS: u8 = 1;
 
-const TO_HOST: u8 = 0x80;
-const VENDOR: u8 = 0x40;
-const SET_ADDRESS: u8 = 5;
-const GET_DESCRIPTOR: u8 = 6;
-const SET_CONFIGURATION: u8 = 9;
+pub(super) const TO_HOST: u8 = 0x80;
+pub(super) const VENDOR: u8 = 0x40;
+pub(super) const SET_ADDRESS: u8 = 5;
+pub(super) const GET_DESCRIPTOR: u8 = 6;
+pub(super) const SET_CONFIGURATION: u8 = 9;
 const DEVICE_DESCRIPTOR: u16 = 0x100;
-const DEVICE_DESCRIPTOR_BYTES: usize = 18;
+pub(super) const DEVICE_DESCRIPTOR_BYTES: usize = 18;
 const HUB_CLASS: u8 = 9;
 
 /// What a device identifies itself as.
@@ -106,6 +106,18 @@ pub struct Identity {
     pub product: u16,
     /// It is a hub.
     pub is_hub: bool,
+}
+
+impl Identity {
+    /// What a device descriptor reports (section 9.6.1).
+    pub(super) const fn of(descriptor: [u8; DEVICE_DESCRIPTOR_BYTES]) -> Self {
+        let [_, _, _, _, class, _, _, _, v0, v1, p0, p1, _, _, _, _, _, _] = descriptor;
+        Self {
+            vendor: u16::from_le_bytes([v0, v1]),
+            product: u16::from_le_bytes([p0, p1]),
+            is_hub: class == HUB_CLASS,
+        }
+    }
 }
 
 /// A device that has an address.
@@ -165,13 +177,7 @@ impl<'a, P: Packets> Device<'a, P> {
             endpoint.address = ADDRESS;
         }
         device.device_descriptor(&mut descriptor).await.map_err(at(UsbStep::Descriptor))?;
-        let [_, _, _, _, class, .., v0, v1, p0, p1, _, _, _, _, _, _] = descriptor;
-        let identity = Identity {
-            vendor: u16::from_le_bytes([v0, v1]),
-            product: u16::from_le_bytes([p0, p1]),
-            is_hub: class == HUB_CLASS,
-        };
-        Ok((device, identity))
+        Ok((device, Identity::of(descriptor)))
     }
 
     /// Selects a configuration: its endpoints work from now on.

@@ -18,7 +18,10 @@ use embassy_usb_driver::{Direction, EndpointAddress, EndpointInfo, EndpointType,
 use rp_pio_usb_host::{Bus, PioPipe};
 use scopething_core::link::bridge::{UsbError, UsbState, UsbStep};
 
-use super::host::Identity;
+use super::host::{
+    ADDRESS, DEVICE_DESCRIPTOR_BYTES, GET_DESCRIPTOR, Identity, SET_ADDRESS, SET_CONFIGURATION, TO_HOST,
+    VENDOR,
+};
 use super::socket::{ENDPOINTS, Socket, refused};
 use super::{PACKET_BYTES, UsbDevice};
 
@@ -32,14 +35,6 @@ const ADDRESS_RECOVERY: Duration = Duration::from_millis(2);
 const WATCHERS: usize = 3;
 /// Until it is known how long the packets of endpoint 0 are, they are of the least size.
 const MIN_PACKET: u16 = 8;
-const ADDRESS: u8 = 1;
-const DEVICE_DESCRIPTOR_BYTES: usize = 18;
-const HUB_CLASS: u8 = 9;
-const TO_HOST: u8 = 0x80;
-const VENDOR: u8 = 0x40;
-const SET_ADDRESS: u8 = 5;
-const GET_DESCRIPTOR: u8 = 6;
-const SET_CONFIGURATION: u8 = 9;
 
 /// The bus: two pins and the PIO block that drives them.
 pub type PinBus = Bus<'static, PIO0>;
@@ -133,13 +128,7 @@ impl PinSocket {
         let mut device = PinDevice { control, bulk_in, bulk_out };
         let mut descriptor = [0; DEVICE_DESCRIPTOR_BYTES];
         device_descriptor(&mut device.control, &mut descriptor).await.map_err(at(UsbStep::Descriptor))?;
-        let [_, _, _, _, class, .., v0, v1, p0, p1, _, _, _, _, _, _] = descriptor;
-        let identity = Identity {
-            vendor: u16::from_le_bytes([v0, v1]),
-            product: u16::from_le_bytes([p0, p1]),
-            is_hub: class == HUB_CLASS,
-        };
-        Ok((device, identity))
+        Ok((device, Identity::of(descriptor)))
     }
 }
 

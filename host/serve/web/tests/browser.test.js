@@ -561,26 +561,39 @@ test("decoders are lanes of the trace that they were found in", async () => {
   await page.locator(".lane-name.decoded").waitFor({ state: "detached" });
 });
 
-test("traces that wait for what is decoded keep their mean, are counted once, and are shown where decoding fails", async () => {
-  await settle({ lines: ["L4"], time_per_div: 1e-3, trigger: { mode: "auto" } });
-  const seen = await page.evaluate(async () => {
-    const { scopething } = window;
-    const own = scopething.transport.decode;
-    const asked = [];
-    const within = async (what, condition) => {
+/** Has what the page wants decoded wait for `answer`, which answers the last request, until `release`: `window.decodes`. */
+const holdDecodes = () => page.evaluate(() => {
+  const { scopething } = window;
+  const own = scopething.transport.decode;
+  const asked = [];
+  scopething.transport.decode = (seq) => new Promise((resolve, reject) => { asked.push({ seq, resolve, reject }); });
+  window.decodes = {
+    asked,
+    answer() {
+      const { seq, resolve } = asked.at(-1);
+      resolve({ seq, duration: scopething.next.duration, lanes: [{ decoder: "uart", title: "RX", annotations: [] }] });
+    },
+    release() {
+      asked.at(-1)?.reject(new Error("the test is over"));
+      scopething.transport.decode = own;
+    },
+    async within(what, condition) {
       const end = performance.now() + 8000;
       while (!condition()) {
         if (performance.now() > end) throw new Error(what);
         await new Promise((resolve) => { setTimeout(resolve, 5); });
       }
-    };
-    const answer = () => {
-      const { seq, resolve } = asked.at(-1);
-      resolve({ seq, duration: scopething.next.duration, lanes: [{ decoder: "uart", title: "RX", annotations: [] }] });
-    };
+    },
+  };
+});
+
+test("traces that wait for what is decoded keep their mean, are counted once, and are shown where decoding fails", async () => {
+  await settle({ lines: ["L4"], time_per_div: 1e-3, trigger: { mode: "auto" } });
+  await holdDecodes();
+  const seen = await page.evaluate(async () => {
+    const { scopething, decodes: { asked, within, answer, release } } = window;
     const last = () => scopething.last.seq;
     try {
-      scopething.transport.decode = (seq) => new Promise((resolve, reject) => { asked.push({ seq, resolve, reject }); });
       scopething.look({ averages: 4 });
       scopething.look({ decoders: ["uart:rx=L4"] });
       await within("a first request", () => asked.length === 1);
@@ -618,8 +631,7 @@ test("traces that wait for what is decoded keep their mean, are counted once, an
       await within("the last trace without lanes", () => scopething.trace.seq === last());
       return { waiting, third, whole, failed: { before, seq: scopething.trace.seq, asked: asked.length, averaged: scopething.trace.averaged ?? null } };
     } finally {
-      asked.at(-1)?.reject(new Error("the test is over"));
-      scopething.transport.decode = own;
+      release();
       scopething.look({ decoders: [], averages: 1 });
     }
   });
@@ -633,40 +645,29 @@ test("traces that wait for what is decoded keep their mean, are counted once, an
 
 test("a trace that waited while one of the history was shown is the live one after it, and a mask is held against all of a trace", async () => {
   await settle({ lines: ["L4"], time_per_div: 1e-3, trigger: { mode: "auto" } });
+  await holdDecodes();
   const seen = await page.evaluate(async () => {
-    const { scopething } = window;
-    const own = scopething.transport.decode;
-    const asked = [];
-    const within = async (what, condition) => {
-      const end = performance.now() + 8000;
-      while (!condition()) {
-        if (performance.now() > end) throw new Error(what);
-        await new Promise((resolve) => { setTimeout(resolve, 5); });
-      }
-    };
-    const answer = ({ seq, resolve }) => resolve({ seq, duration: scopething.next.duration, lanes: [{ decoder: "uart", title: "RX", annotations: [] }] });
+    const { scopething, decodes: { asked, within, answer, release } } = window;
     try {
-      scopething.transport.decode = (seq) => new Promise((resolve, reject) => { asked.push({ seq, resolve, reject }); });
       scopething.look({ decoders: ["uart:rx=L4"] });
       await within("a first request", () => asked.length === 1);
       const first = asked[0].seq;
-      answer(asked[0]);
+      answer();
       await within("a trace that waits", () => asked.length === 2 && scopething.next.seq > asked[1].seq && scopething.isHeld());
       await scopething.command({ type: "run", run: "stop" });
       await within("the end", () => scopething.state.run === "stop");
       const held = scopething.trace.seq;
       await scopething.showKept(first);
-      answer(asked[1]);
+      answer();
       await within("a request for the one of the history", () => asked.length === 3);
       const third = asked[2].seq;
       scopething.backToLive();
       const live = scopething.shown.seq;
-      answer(asked[2]);
+      answer();
       await within("a request for the live one", () => asked.length === 4);
       return { first, held, third, live, after: scopething.shown.seq, fourth: asked[3].seq, last: scopething.last.seq };
     } finally {
-      asked.at(-1)?.reject(new Error("the test is over"));
-      scopething.transport.decode = own;
+      release();
       scopething.look({ decoders: [] });
     }
   });
