@@ -56,14 +56,14 @@ pub(super) fn during(is_plugged: bool, work: impl FnOnce()) {
     IS_RUNNING.store(false, Ordering::Relaxed);
 }
 
+/// The first goes at once: the task that sends them otherwise may not have run for two milliseconds.
 fn start(is_plugged: bool) {
     IS_PLUGGED.store(is_plugged, Ordering::Relaxed);
-    let next = TIMER.timerawl().read().wrapping_add(FRAME_US);
-    NEXT.store(next, Ordering::Relaxed);
+    NEXT.store(TIMER.timerawl().read(), Ordering::Relaxed);
     TIMER.intr().write(|raised| raised.set_alarm(ALARM, true));
     TIMER.inte().modify(|enabled| enabled.set_alarm(ALARM, true));
-    TIMER.alarm(ALARM).write_value(next);
-    cortex_m::peripheral::NVIC::unpend(INTERRUPT);
+    // Its handler sets the alarm for the next.
+    cortex_m::peripheral::NVIC::pend(INTERRUPT);
     // SAFETY: its handler is below.
     unsafe { cortex_m::peripheral::NVIC::unmask(INTERRUPT) };
 }
