@@ -62,6 +62,9 @@ pub unsafe extern "C" fn scopething_calibrate(
             file
         };
         let section = CalibrationFile::section_of(scope.url.sound());
+        if let Some(file) = &file {
+            file.check_unmultiplied(&section, probe)?;
+        }
         let known = file.as_ref().and_then(|file| file.read(&section, probe).ok().flatten());
         let before = known.unwrap_or(BS05.analog);
         let wanted = CalibrationRequest { channels, grid, ..CalibrationRequest::new(before) };

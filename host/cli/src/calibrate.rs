@@ -75,6 +75,10 @@ impl Arguments {
             }
             Err(error) => return Err(Failure::failed(error)),
         };
+        file.check_unmultiplied(&section, &self.probes).map_err(|error| match error {
+            CalibrationFileError::Multiplied { .. } => Failure::usage(error),
+            error => Failure::failed(error),
+        })?;
         let request = CalibrationRequest {
             channels: self.channels(),
             grid: self.grid,

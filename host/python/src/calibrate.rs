@@ -42,6 +42,10 @@ impl Connection {
             Some(path) => Some(CalibrationFile::new(path)),
             None => CalibrationFile::of_user(),
         };
+        if let Some(file) = &file {
+            let unmultiplied = file.check_unmultiplied(self.section(), &probe);
+            unmultiplied.map_err(|error| Failure::from(error).raise(py))?;
+        }
         let (before, calibration) = self.with(py, |device| {
             let known = match &file {
                 Some(file) => file.read(self.section(), &probe).ok().flatten(),

@@ -127,6 +127,20 @@ async fn interrupt_leaves_the_old_parameters() {
 }
 
 #[tokio::test]
+async fn what_the_file_multiplies_is_not_calibrated_as_well() {
+    let home = Home::new();
+    let text = "[sim:?clock=fast]\nattenuation = A=10,B=1\n";
+    home.write(text);
+    let link = ["calibrate", "--url", "sim:?clock=fast", "-n", "8"];
+    let refused = home.run(&link).await;
+    assert_eq!(refused.code, Some(2), "{}", refused.stderr);
+    assert!(refused.stderr.contains("named x10 for one, or take that line out"), "{}", refused.stderr);
+    assert_eq!(home.text(), text);
+    // Probes of another name are not multiplied.
+    assert_eq!(home.run(&[&link[..], &["--probes", "x10"]].concat()).await.code, Some(0));
+}
+
+#[tokio::test]
 async fn failed_calibration_changes_nothing() {
     let home = Home::new();
     home.write(OTHERS[0]);

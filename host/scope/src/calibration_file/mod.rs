@@ -81,6 +81,20 @@ pub enum CalibrationFileError {
         /// The line, from 1 on.
         line: usize,
     },
+    /// A calibration of x1 probes would be multiplied by the attenuation of the connection, which it finds itself.
+    #[error(
+        "[{url}] in {} has x1 probes multiplied by {attenuation}, which a calibration finds itself: calibrate them as \
+         probes of their own, named x10 for one, or take that line out",
+        path.display()
+    )]
+    Multiplied {
+        /// The file.
+        path: PathBuf,
+        /// The section.
+        url: String,
+        /// What the line gives.
+        attenuation: Attenuation,
+    },
     /// A URL or a probe with characters that the file cannot hold.
     #[error(
         "{name:?} cannot be a name in the file of calibrations; give one without line ends, and \
@@ -114,6 +128,8 @@ const MAX_FILE_BYTES: u64 = 1 << 20;
 
 /// The key of the attenuation of a connection, which is no probe's name.
 const ATTENUATION: &str = "attenuation";
+/// The probes that it is for.
+const X1: &str = "x1";
 
 impl CalibrationFile {
     /// The file at a path.
@@ -151,7 +167,7 @@ impl CalibrationFile {
         probe: &str,
         attenuation: Option<Attenuation>,
     ) -> Result<Option<AnalogParameters>, CalibrationFileError> {
-        let (url, is_x1) = (url.sound().to_string(), probe == "x1");
+        let (url, is_x1) = (url.sound().to_string(), probe == X1);
         let (calibrated, usual) = match Self::of_user() {
             Some(file) if is_x1 && attenuation.is_none() => {
                 (file.read(&url, probe)?, file.attenuation(&url)?)
@@ -244,6 +260,23 @@ impl CalibrationFile {
         match [(url, is_url), (probe, is_probe)].iter().find(|(_, is_one)| !is_one) {
             Some((name, _)) => Err(CalibrationFileError::Name { name: (*name).to_owned() }),
             None => Ok(()),
+        }
+    }
+
+    /// Whether the parameters that a calibration of a probe finds would be used as they are.
+    ///
+    /// # Errors
+    /// [`CalibrationFileError::Multiplied`]; if the file cannot be read, or its line is no attenuation.
+    pub fn check_unmultiplied(&self, url: &str, probe: &str) -> Result<(), CalibrationFileError> {
+        match self.attenuation(url)? {
+            Some(attenuation) if probe == X1 && attenuation != Attenuation::NONE => {
+                Err(CalibrationFileError::Multiplied {
+                    path: self.path.clone(),
+                    url: url.to_owned(),
+                    attenuation,
+                })
+            }
+            _ => Ok(()),
         }
     }
 
