@@ -7,6 +7,7 @@ use std::net::SocketAddr;
 use std::task::Poll;
 use std::time::Duration;
 
+use socket2::SockRef;
 use tokio::net::{TcpListener, TcpStream};
 
 /// How long accepting rests when the system has no more descriptors.
@@ -28,7 +29,7 @@ pub(super) struct Listeners<D> {
     next: usize,
 }
 
-impl<D: Copy> Listeners<D> {
+impl<D: Copy + PartialEq> Listeners<D> {
     pub(super) fn new(listeners: impl IntoIterator<Item = (D, Option<TcpListener>)>) -> Self {
         let listeners =
             listeners.into_iter().filter_map(|(service, listener)| Some((service, listener?))).collect();
@@ -62,6 +63,18 @@ impl<D: Copy> Listeners<D> {
         }
     }
 
+    /// A connection to one of them that the system has, though the runtime may not have heard of it yet.
+    ///
+    /// [`accept`](Self::accept) asks only listeners that the runtime has heard of, so connections to two of them may come out
+    /// of it in another order than they were made in.
+    pub(super) fn accept_at_once(&self, service: D) -> Option<(TcpStream, SocketAddr)> {
+        let (_, listener) = self.listeners.iter().find(|(of, _)| *of == service)?;
+        let (socket, peer) = SockRef::from(listener).accept().ok()?;
+        socket.set_nonblocking(true).ok()?;
+        let _ = socket.set_tcp_nodelay(true);
+        Some((TcpStream::from_std(socket.into()).ok()?, peer.as_socket()?))
+    }
+
     async fn any(&mut self) -> io::Result<(D, TcpStream, SocketAddr)> {
         let Self { listeners, next } = self;
         poll_fn(|context| {
@@ -90,4 +103,26 @@ pub(super) fn is_passing(cause: &io::Error) -> bool {
 fn is_exhausted(error: &io::Error) -> bool {
     // ENOMEM, ENFILE, EMFILE, ENOBUFS; WSAEMFILE, WSAENOBUFS.
     matches!(error.raw_os_error(), Some(12 | 23 | 24 | 105 | 10_024 | 10_055))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn what_was_connected_to_first_is_there() {
+        let first = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let second = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let addresses = [first.local_addr().expect("bound"), second.local_addr().expect("bound")];
+        let mut listeners = Listeners::new([("first", Some(first)), ("second", Some(second))]);
+        let _earlier = std::net::TcpStream::connect(addresses[1]).expect("a connection");
+        listeners.accept().await.expect("works");
+        // The runtime still takes the second for ready, and does not look after the first before that has shown not to be.
+        let client = addresses.map(|address| std::net::TcpStream::connect(address).expect("a connection"));
+        let accepted = listeners.accept().await.expect("works");
+        assert!(matches!(accepted, Accepted::Connection("second", ..)), "the order is right: {accepted:?}");
+        let (_, peer) = listeners.accept_at_once("first").expect("it was connected to before");
+        assert_eq!(peer, client[0].local_addr().expect("connected"));
+        assert!(listeners.accept_at_once("first").is_none());
+    }
 }

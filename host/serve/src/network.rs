@@ -292,7 +292,17 @@ impl Clients {
                 }
             };
             match accepted {
-                Ok(Accepted::Connection(service, stream, peer)) => self.take(service, stream, peer).await,
+                Ok(Accepted::Connection(service, stream, peer)) => {
+                    if service == Service::TwinlanData {
+                        // A client connects to the control port first.
+                        for _ in 0..twinlan::MAX_CONNECTIONS {
+                            let earlier = Service::TwinlanControl;
+                            let Some((stream, peer)) = listeners.accept_at_once(earlier) else { break };
+                            self.take(earlier, stream, peer).await;
+                        }
+                    }
+                    self.take(service, stream, peer).await;
+                }
                 Ok(Accepted::Exhausted) => {
                     for (_, connections) in &mut self.instruments {
                         connections.shed().await;
