@@ -5,7 +5,7 @@
 
 use std::sync::{Arc, Mutex};
 
-use host::blocking::OfProcess;
+use host::bindings::OfProcess;
 use host::failure::{Failure, Kind};
 
 use crate::device::{Device, Shared, State, lock};

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::ffi::{CStr, CString, c_char};
 use std::sync::Mutex;
 
-use host::blocking::OfProcess;
+use host::bindings::OfProcess;
 
 use crate::device::lock;
 

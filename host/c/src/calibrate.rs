@@ -3,9 +3,9 @@
 use std::ffi::{c_char, c_void};
 use std::ops::ControlFlow;
 
-use host::blocking;
+use host::bindings::run_asking;
 use host::calibration_file::CalibrationFile;
-use host::failure::Failure;
+use host::failure::{Failure, Kind};
 use scopething_core::calibration::CalibrationRequest;
 use scopething_core::device::{AnalogParameters, Attenuation, BS05};
 use scopething_core::trace::TraceBuffer;
@@ -63,6 +63,10 @@ pub unsafe extern "C" fn scopething_calibrate(
             file
         };
         let section = CalibrationFile::section_of(scope.url.sound());
+        if save {
+            // Not only when it is found.
+            CalibrationFile::check(&section, probe).map_err(|error| Failure::of(Kind::Usage, &error))?;
+        }
         if let Some(file) = &file {
             file.check_unmultiplied(&section, probe)?;
         }
@@ -81,7 +85,7 @@ pub unsafe extern "C" fn scopething_calibrate(
                 calibrating.await.map_err(|error| Stop::from(Failure::from(error)))
             })
         };
-        let found = blocking::run_asking(work, |(done, total)| {
+        let found = run_asking(work, |(done, total)| {
             // SAFETY: the caller promises a function that may be called with `user`.
             progress.is_none_or(|progress| unsafe { progress(user, done, total) } == 0)
         })??;

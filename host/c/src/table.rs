@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use host::blocking::OfProcess;
+use host::bindings::OfProcess;
 
 use crate::status::{ScopethingStatus, Stop};
 

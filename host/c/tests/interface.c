@@ -333,6 +333,10 @@ static void calibration(void) {
     EXPECT(scopething_calibrate(scope, NULL, SCOPETHING_CHANNEL_A, 16, false, cancel_at_once, &calls, &calibration, &error) ==
            SCOPETHING_ERROR_CANCELLED);
     EXPECT(calls == 1);
+    /* A name that cannot be kept is refused before anything is measured. */
+    EXPECT(scopething_calibrate(scope, "a\nb", SCOPETHING_CHANNEL_A, 16, true, cancel_at_once, &calls, &calibration, &error) ==
+           SCOPETHING_ERROR_ARGUMENT);
+    EXPECT(calls == 1);
     EXPECT(scopething_calibrate(scope, NULL, SCOPETHING_CHANNEL_A, 16, false, NULL, NULL, &calibration, &error) == SCOPETHING_OK);
     EXPECT(calibration.used > 0 && calibration.residual_v < 0.05);
     /* What was not saved is known to this scope alone. */
