@@ -109,7 +109,7 @@ mod tests {
     #[test]
     fn panic_of_the_work_is_a_failure() {
         let failed = run_asking(|_: &mut dyn FnMut(()) -> Option<()>| panic!("by the test"), |()| ());
-        assert_eq!(failed.map(|()| ()).unwrap_err().kind(), Kind::BadAnswer);
+        assert_eq!(failed.unwrap_err().kind(), Kind::BadAnswer);
     }
 
     #[test]
