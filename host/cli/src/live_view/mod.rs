@@ -20,6 +20,7 @@ mod pointer;
 mod readings;
 mod screen;
 mod spectrum;
+mod status;
 #[cfg(test)]
 mod tests;
 mod traces;

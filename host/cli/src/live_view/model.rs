@@ -16,14 +16,11 @@ use super::layout::Layout;
 use super::persistence::{Persistence, Scale};
 use super::picture::Picture;
 use super::readings::Readings;
+use super::status::{self, FIGURES_INTERVAL};
 use super::traces;
 
 /// How long a message, and what the mouse points at, stay on the screen.
 const TOAST_TIME: Duration = Duration::from_secs(6);
-/// How long a wait must last to be shown as one, so that the line does not flicker with each trace.
-const WAIT_SHOWN: Duration = Duration::from_millis(350);
-/// How often figures are made of what was counted.
-const FIGURES_INTERVAL: Duration = Duration::from_millis(500);
 /// The least part of the screen that can be zoomed into.
 const MIN_ZOOM: f64 = 1e-3;
 /// How far a key moves a cursor: a part of the screen.
@@ -100,7 +97,7 @@ pub(super) struct Model {
     sent: Option<(u64, Knobs)>,
     last_id: u64,
     pub(super) status: Status,
-    status_since: Instant,
+    pub(super) status_since: Instant,
     /// The last one that came.
     pub(super) trace: Option<Frame>,
     /// It in volts, and what is shown of it.
@@ -109,7 +106,7 @@ pub(super) struct Model {
     /// Whether no other picture has been drawn since.
     is_fresh: bool,
     /// One of the history, with what is shown of it.
-    kept: Option<(Frame, Picture)>,
+    pub(super) kept: Option<(Frame, Picture)>,
     /// The list of the history, while it is on the screen.
     pub(super) history: Option<History>,
     pub(super) analysis: Analysis,
@@ -175,6 +172,11 @@ impl Model {
         let changed = self.state.as_ref().is_some_and(|before| before.settings != state.settings);
         if changed {
             self.forget();
+        }
+        if let Some(before) = &self.state
+            && let Some((lamp, words)) = status::calibrated(&before.calibration, &state.calibration)
+        {
+            self.toast(words, lamp);
         }
         if self.sent.is_none() {
             self.wanted = Some(state.settings.clone());
@@ -381,40 +383,6 @@ impl Model {
         let part = |time_s: f64| ((time_s + trace.about.trigger) / trace.about.duration).clamp(0.0, 1.0);
         let (from, to) = (part(from_s), part(to_s));
         if from < to { (from, to) } else { (0.0, 1.0) }
-    }
-
-    /// What is going on.
-    pub(super) fn status_line(&self) -> (Lamp, String) {
-        let run = self.state.as_ref().map_or(Run::Stop, |state| state.run);
-        let long = self.status_since.elapsed() > WAIT_SHOWN;
-        match (&self.connection, &self.status) {
-            (Connection::Lost(reason), _) => (Lamp::Bad, format!("No connection: {reason}. Trying again.")),
-            (_, Status::Closed { reason }) => (Lamp::Bad, format!("The oscilloscope is gone: {reason}")),
-            (_, Status::Lost { reason }) => (
-                Lamp::Bad,
-                format!("The oscilloscope is unplugged: {reason}. Plug it in: this goes on by itself."),
-            ),
-            (_, Status::Refused { reason }) => (Lamp::Bad, reason.clone()),
-            _ if self.state.is_none() => (Lamp::Wait, "Connecting".to_owned()),
-            _ if self.kept.is_some() => {
-                let seq = self.kept.as_ref().map_or(0, |(frame, _)| frame.about.seq);
-                (Lamp::Wait, format!("Trace {seq} of the history. Esc: back to live"))
-            }
-            _ if run == Run::Stop => (Lamp::Off, "Stopped".to_owned()),
-            (_, Status::Waiting { hint: Some(hint), .. }) => {
-                (Lamp::Wait, format!("Waiting: {hint}, or press F"))
-            }
-            (_, Status::Waiting { until, .. }) if long || run == Run::Single => {
-                (Lamp::Wait, format!("Waiting for {until}"))
-            }
-            (_, Status::Rolling) => (Lamp::Good, "Rolling".to_owned()),
-            _ => (Lamp::Good, "Running".to_owned()),
-        }
-    }
-
-    /// How long until the screen changes by itself.
-    pub(super) fn next_change(&self) -> Duration {
-        if self.status_since.elapsed() < WAIT_SHOWN { WAIT_SHOWN } else { FIGURES_INTERVAL }
     }
 
     // What keys and commands do.

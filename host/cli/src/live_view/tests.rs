@@ -94,6 +94,51 @@ async fn seen(url: &str, settings: Value, size: (u16, u16), count: usize) -> (Mo
     }
 }
 
+/// Takes what the server sends until the model shows what is wanted.
+async fn until_shown(client: &mut Client, model: &mut Model, is_wanted: impl Fn(&Model) -> bool) {
+    while !is_wanted(model) {
+        match client.next().await.unwrap().expect("the server stays") {
+            Message::Refused { reason, .. } => panic!("{reason}"),
+            Message::State(state) => model.take_state(*state),
+            Message::Status(status) => model.take_status(status),
+            _ => {}
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_calibration_is_begun_followed_and_cancelled() {
+    let link = open(&"sim:?scale=19V&noise=1mV&clock=fast".parse().unwrap()).await.unwrap();
+    let server = Box::pin(Server::open(link, BS05.analog, &page_here())).await.unwrap();
+    let link: Link = server.web_links().unwrap().control.parse().unwrap();
+    let visited = Box::pin(async {
+        let mut client = Client::connect(&link).await.unwrap();
+        let mut model = model();
+        until_shown(&mut client, &mut model, |model| model.state.is_some()).await;
+        for (id, typed, expected) in [
+            (1, "calibrate AB 64", "Calibrating: "),
+            (2, "calibrate cancel", "Cancelled: the old parameters stay."),
+            (3, "calibrate AB 8", "Calibrated: levels are met within "),
+        ] {
+            let Some(Order::Command(command)) = model.execute(typed) else { panic!("{typed}") };
+            client.command(id, command).await.unwrap();
+            let is_shown = |model: &Model| {
+                let toast = model.shown_toast().map_or("", |(text, _)| text);
+                model.status_line().1.starts_with(expected) || toast.starts_with(expected)
+            };
+            until_shown(&mut client, &mut model, is_shown).await;
+        }
+        let (text, lamp) = model.shown_toast().unwrap();
+        assert!(lamp == Lamp::Good && text.contains("kept until this ends only"), "{text}");
+        let buffer = drawn(&mut model, (100, 30), LOOK).0;
+        assert!(rows(&buffer).iter().any(|row| row.contains("Calibrated: levels are met within")));
+    });
+    tokio::select! {
+        served = Box::pin(server.run(|_| {})) => panic!("{served:?}"),
+        seen = tokio::time::timeout(Duration::from_mins(1), visited) => seen.expect("it ends"),
+    }
+}
+
 /// One trace on the screen.
 async fn shown(url: &str, settings: Value, size: (u16, u16)) -> Model {
     let (mut model, mut traces) = Box::pin(seen(url, settings, size, 1)).await;

@@ -44,6 +44,7 @@ use tokio_tungstenite::{WebSocketStream, client_async};
 pub use self::state::{
     Actual, AnalogKnobs, ChannelKnobs, DeviceState, GeneratorState, Knobs, Limits, State, TriggerKnobs,
 };
+pub use scopething_instrument::calibration::CalibrationState;
 use scopething_instrument::page::decode;
 pub use scopething_instrument::page::{
     About, Block, Ended, Frame, FrameChannel, Kind, Layout, NotAFrame, Run, Status,
