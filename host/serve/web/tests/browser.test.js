@@ -416,6 +416,17 @@ test("masks count, references stay, the history keeps", async () => {
   assert.deepEqual(await page.evaluate(() => window.held.filter((button) => button.isConnected).length), await page.locator("#references button, #readings button").count());
   await page.getByRole("button", { name: "Remove mask" }).click();
   await page.getByRole("button", { name: "Remove", exact: true }).click();
+  // Both are of all of a trace, with its samples, where only a part of it is on the screen.
+  await page.evaluate(() => window.scopething.zoom(0.1, 0.5));
+  await until("a part of a trace", () => trace("(trace) => trace.to - trace.from < 0.2"));
+  await page.keyboard.press("k");
+  await page.keyboard.press("r");
+  await until("a mask and a reference of a whole trace", () => page.evaluate(() => {
+    const { mask, references: [reference] } = window.scopething;
+    return (mask?.width * mask?.low.length > 5.9e-3 && reference?.trace.channels.A.layout === "samples" && reference.trace.to === 1) || [mask?.width, reference?.trace.to];
+  }));
+  await page.evaluate(() => { window.scopething.removeMask(); window.scopething.removeReference(0); });
+  await page.keyboard.press("u");
   await page.getByRole("tab", { name: "Traces" }).click();
   const first = page.locator("#history li").first();
   await first.waitFor();
