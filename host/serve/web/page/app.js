@@ -206,7 +206,9 @@ class App {
   endOfRoll(trace) {
     const isThis = this.roll?.id === trace.roll && this.roll.about;
     const shown = isThis ? still(this.roll.trace()) : trace;
-    return { ...shown, seq: trace.seq, unix_ms: trace.unix_ms, warnings: trace.warnings, settings: trace.settings, trigger: shown.duration };
+    // What is found in the trace lies where that begins on this screen.
+    const begins = isThis ? (trace.first_column - this.roll.first) * this.roll.about.period : 0;
+    return { ...shown, begins, seq: trace.seq, unix_ms: trace.unix_ms, warnings: trace.warnings, settings: trace.settings, trigger: shown.duration };
   }
 
   takeMeasurements(measured) {

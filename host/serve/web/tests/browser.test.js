@@ -508,6 +508,21 @@ test("slow time bases roll: the newest sample is at the right edge", async () =>
   await page.waitForFunction(() => window.scopething.trace.rolling === false);
   const seq = await page.evaluate(() => window.scopething.trace.seq);
   assert.equal(await page.locator("#fig-ended").textContent(), "rolling");
+  // The trace that was made of the end of it, in which decoders look, begins where its columns are on the screen.
+  const { compared, outside } = await page.evaluate(async () => {
+    const { trace: shown, transport } = window.scopething;
+    const { decode, elements, voltsOf } = await import("/frame.js");
+    const { A } = decode(await transport.trace(shown.seq)).channels;
+    const column = (index) => Math.round(shown.begins / A.period) + index;
+    const all = Array.from({ length: elements(A) }, (_, index) => index).filter((index) => column(index) < elements(shown.channels.A));
+    const isOutside = (index) => {
+      const [low, high] = voltsOf(shown.channels.A, column(index));
+      const [mean] = voltsOf(A, index);
+      return !(mean > low - 2 * A.step - 1e-6 && mean < high + 2 * A.step + 1e-6);
+    };
+    return { compared: all.length, outside: all.filter(isOutside).length };
+  });
+  assert.ok(compared > 16 && outside === 0, `${outside} of ${compared}`);
   await page.getByRole("tab", { name: "Traces" }).click();
   await page.locator("#history").getByText(`Trace ${seq}`, { exact: true }).waitFor();
   const [download] = await Promise.all([page.waitForEvent("download"), page.getByRole("button", { name: "CSV", exact: true }).click()]);

@@ -250,6 +250,7 @@ impl Roll {
             warnings: details.warnings,
             settings: self.settings.to_string(),
             roll: Some(self.id),
+            first_column: Some(start),
         };
         Some(Acquired { about, attenuation: self.attenuation, capture: Arc::new(capture) })
     }
@@ -464,6 +465,7 @@ pub(super) mod tests {
         assert_eq!(roll.stretches(), [(5, 8), (0, 3)]);
         let last = roll.trace((5, 8), 12).unwrap();
         assert_eq!((last.about.ended, last.about.roll, last.capture.count), (Ended::Roll, Some(3), 3));
+        assert_eq!(last.about.first_column, Some(5));
         // Means of 55 to 59, 60 to 69 and 70 to 79 steps of 10 mV.
         let analog = last.capture.analog[0].as_ref().unwrap();
         for (volts, expected) in analog.volts.iter().zip([0.57, 0.645, 0.745]) {
