@@ -36,6 +36,8 @@ pub(super) enum Typed {
     Command(Value),
     /// A waveform for the generator.
     Wave(String),
+    /// A decoder, or `off`.
+    Decode(String),
     /// A measurement that is to be shown, or no longer.
     Measure(Wanted),
     /// The trace on the screen into a file.
@@ -46,7 +48,7 @@ pub(super) enum Typed {
 }
 
 /// What can be typed, and what it does.
-pub(super) const COMMANDS: [(&str, &str); 16] = [
+pub(super) const COMMANDS: [(&str, &str); 17] = [
     ("time_per_div 1ms", "Any knob: A.volts_per_div, A.middle, A.probe, position, samples"),
     ("trigger.level 1.2V", "trigger.source, .type, .mode, .hair, .hold_off"),
     ("lines L0,L3", "The logic lines that are captured"),
@@ -56,6 +58,7 @@ pub(super) const COMMANDS: [(&str, &str); 16] = [
     ("math A-B", "A+B, A-B, AxB, off"),
     ("spectrum A", "A, B, M (math), off; window flat-top, hann, .."),
     ("mask A 0.1 0.3 stop", "Divisions across and up; stop at a failure; off"),
+    ("decode uart:rx=L1", "Lanes of sigrok's decoders, as scopething decode -P; off"),
     ("pin NAME", "Keep the trace on the screen; history lists them"),
     ("reset", "Statistics and counts begin anew; references off"),
     ("wave sine 1kHz 0..3V", "Play a waveform"),
@@ -87,6 +90,7 @@ pub(super) fn parse(line: &str) -> Result<Typed, String> {
             | "pin",
             value,
         ) => look(name, value).map(Typed::Look),
+        ("decode", decoder) => Ok(Typed::Decode(decoder.to_owned())),
         ("save", path) => Ok(Typed::Save(path.to_owned())),
         ("wave", wave) => Ok(Typed::Wave(wave.to_owned())),
         (name @ ("clock" | "hold"), value) => Ok(Typed::Command(json!({"type": "generate", name: value}))),
@@ -223,6 +227,8 @@ mod tests {
         assert_eq!(calibrated("calibrate"), json!({"type": "calibrate", "channels": ["A", "B"]}));
         assert_eq!(calibrated("calibrate b 8"), json!({"type": "calibrate", "channels": ["B"], "grid": 8}));
         assert_eq!(calibrated("calibrate cancel"), json!({"type": "cancel-calibration"}));
+        let uart = "uart:rx=L1,baudrate=9600";
+        assert_eq!(parse(&format!("decode {uart}")), Ok(Typed::Decode(uart.to_owned())));
         assert_eq!(parse("  "), Ok(Typed::Nothing));
         assert_eq!(parse("averages 16"), Ok(Typed::Look(Look::Averages(16))));
         assert_eq!(parse("math a-b"), Ok(Typed::Look(Look::Math(Some(Operation::Difference)))));

@@ -5,6 +5,7 @@
 mod analysis;
 mod arithmetic;
 mod command;
+mod decoding;
 mod draw;
 mod edges;
 mod history;

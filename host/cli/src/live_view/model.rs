@@ -4,11 +4,12 @@ use std::time::{Duration, Instant};
 
 use ratatui::layout::Position;
 use scopething_files::plot::terminal::Glyphs;
-use scopething_serve::client::{Ended, Frame, KeptTrace, Knobs, Run, State, Status};
+use scopething_serve::client::{ClientError, Decoded, Ended, Frame, KeptTrace, Knobs, Run, State, Status};
 use serde_json::{Value, json};
 
 use super::analysis::Analysis;
 use super::command::{self, Look};
+use super::decoding::Decoding;
 use super::history::{History, Purpose};
 use super::keys::Action;
 use super::knobs::{Side, hundredths, neat, next_name, next_of, step_125};
@@ -110,6 +111,7 @@ pub(super) struct Model {
     /// The list of the history, while it is on the screen.
     pub(super) history: Option<History>,
     pub(super) analysis: Analysis,
+    pub(super) decoding: Decoding,
     /// Commands that no key asked for.
     outbox: Vec<Value>,
     /// Where the mouse was last, and when it came there.
@@ -149,6 +151,7 @@ impl Model {
             kept: None,
             history: None,
             analysis: Analysis::default(),
+            decoding: Decoding::default(),
             outbox: Vec::new(),
             hover: None,
             readings,
@@ -197,8 +200,33 @@ impl Model {
         if !again {
             self.rates.count(&trace);
         }
-        self.present(Picture::of(&trace), !again);
+        if let Some(trace) = self.decoding.hold(trace) {
+            self.take_ready(trace, !again);
+        }
+    }
+
+    fn take_ready(&mut self, trace: Frame, is_fresh: bool) {
+        self.present(Picture::of(&trace), is_fresh);
         self.trace = Some(trace);
+    }
+
+    /// What is to be decoded next.
+    pub(super) fn wish_to_decode(&mut self) -> Option<(u64, Vec<String>)> {
+        let shown = self.shown().map(|picture| picture.about.seq);
+        let is_live = self.kept.is_none();
+        self.decoding.wish(shown, is_live)
+    }
+
+    /// What was decoded for these decoders, or why not.
+    pub(super) fn take_decoded(&mut self, wanted: &[String], decoded: Result<Decoded, ClientError>) {
+        let (waited, reason) = self.decoding.take(wanted, decoded);
+        for trace in [waited, self.decoding.release()].into_iter().flatten() {
+            let again = self.trace.as_ref().is_some_and(|before| before.about.seq == trace.about.seq);
+            self.take_ready(trace, !again);
+        }
+        if let Some(reason) = reason {
+            self.toast(reason, Lamp::Bad);
+        }
     }
 
     /// Shows a trace, which may be another one than before.
@@ -307,6 +335,10 @@ impl Model {
     /// Whether the server is there. What was sent before may not have arrived.
     pub(super) fn set_connection(&mut self, connection: Connection) {
         self.sent = None;
+        if connection == Connection::Open {
+            // What comes now may be of another device.
+            self.decoding.forget();
+        }
         self.connection = connection;
     }
 
@@ -638,6 +670,15 @@ impl Model {
                 Some(Order::Save { seq, path })
             }
             Ok(command::Typed::Look(look)) => self.look(look),
+            Ok(command::Typed::Decode(decoder)) => {
+                if let Err(reason) = self.decoding.want(&decoder) {
+                    self.toast(reason, Lamp::Bad);
+                }
+                if let Some(trace) = self.decoding.release() {
+                    self.take_ready(trace, true);
+                }
+                None
+            }
             Ok(command::Typed::Nothing) => None,
             Ok(command::Typed::Quit) => Some(Order::Quit),
             Err(reason) => {
