@@ -1,8 +1,12 @@
 // The image for one cable: the computer in the board's socket, the BitScope at two pins, on which the packets are looked at bit by bit.
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { test } from 'node:test';
-import { Bench, PROGRAM, QUANTISING_STEP, SQUARE, random, unlikeness } from './bench.mjs';
+import { BootDrive } from '../emulator/boot_drive.mjs';
+import { Bench, ONE_CABLE, PROGRAM, QUANTISING_STEP, SQUARE, random, unlikeness } from './bench.mjs';
 
 /** Fails on anything that the pins sent and USB does not allow. */
 function assertClean({ board, device }) {
@@ -151,4 +155,30 @@ test('a BitScope comes and goes at the pins', async (t) => {
     bench.unplug();
     await board.run(() => board.log.filter(({ text }) => text === 'the FT232 was unplugged').length === time + 1, 1, 'that being noticed');
   }
+});
+
+test('firmware is put on the board by a command, and its traces stay', async (t) => {
+  const bench = await Bench.openOneCable(t);
+  const { board } = bench;
+  const drive = mkdtempSync(join(tmpdir(), 'scopething-drive-'));
+  t.after(() => rmSync(drive, { recursive: true }));
+  board.drive = new BootDrive(drive);
+  const mount = board.drive.mount.bind(board.drive);
+  board.drive.mount = () => {
+    // The old program: what is copied must be written in its place.
+    board.flash.bytes.fill(0, 0x100, 0x8000);
+    mount();
+  };
+  await bench.plug();
+  await bench.configure('--repeat', 1);
+  await board.run(() => board.log.some(({ text }) => text === 'now Finished'), 20, 'the end of the job');
+  const [stored] = await bench.list();
+  const { err, code } = await bench.host(['bridge', 'update', `${ONE_CABLE}.uf2`, '--drive', drive, '--url', bench.bridge]);
+  assert.equal(code, 0, err);
+  assert.match(err, /the board starts it by itself/);
+  const starts = () => board.log.filter(({ text }) => text.startsWith('the bridge starts')).length;
+  await board.run(() => starts() === 2, 5, 'the new firmware');
+  assert.deepEqual(readdirSync(drive), []);
+  const [kept] = await bench.list();
+  assert.deepEqual([kept.trace, kept.stored_bytes, kept.boot], [stored.trace, stored.stored_bytes, 1]);
 });
