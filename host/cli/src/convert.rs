@@ -8,9 +8,9 @@ use super::failure::Failure;
 use super::file_arguments::FileSource;
 use super::message::{print_note, print_warning};
 use super::output_arguments::{OutputArguments, Target};
-use super::results::{Results, Show, is_of_closed_pipe};
+use super::results::{Results, Show, is_of_closed_pipe, warn_of_left_out};
 use scopething_files::pieces::Pieces;
-use scopething_files::{SaveError, TraceFile};
+use scopething_files::{Format, SaveError, TraceFile};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -73,6 +73,8 @@ impl Arguments {
         for warning in pieces.warnings() {
             print_warning!("{}: {warning}", path.display());
         }
+        let formats: Vec<Format> = self.output.files()?.iter().map(|output| output.format).collect();
+        warn_of_left_out(&formats, pieces.outline().channels.iter().map(|series| series.channel));
         files.iter_mut().try_for_each(|file| file.begin(pieces.outline())).map_err(not_written)?;
         let unread = |error: anyhow::Error| {
             Failure::Failed(error.context(format!("{} cannot be read", path.display())))

@@ -50,11 +50,15 @@ pub(super) fn tables(analysis: &WaveformAnalysis) -> String {
 
 /// What is not of all samples of a long channel.
 fn part(channel: &ChannelAnalysis) -> String {
-    let Some(samples) = channel.part_samples else { return String::new() };
-    let span = quantity(samples as f64 / channel.sample_rate_hz, "s", 3);
-    let spectrum = if channel.spectrum.is_some() { " and spectrum" } else { "" };
+    let Some(part) = channel.part else { return String::new() };
+    let span = quantity(part.samples as f64 / channel.sample_rate_hz, "s", 3);
+    let what = match (part.has_wave, part.has_spectrum) {
+        (true, true) => "shape and spectrum",
+        (true, false) => "shape",
+        (false, _) => "spectrum",
+    };
     format!(
-        "shape{spectrum} of {}: of its first {span}, as it is long; --from and --for choose another part\n",
+        "{what} of {}: of its first {span}, as it is long; --from and --for choose another part\n",
         channel.channel
     )
 }

@@ -7,7 +7,7 @@ use clap::Args;
 
 use super::failure::Failure;
 use super::measurements;
-use super::message::{self, Level, print_error, print_note};
+use super::message::{self, Level, print_error, print_note, print_warning};
 use super::output_arguments::{OutputArguments, Target, refuse_existing};
 use super::picture_size::PictureArguments;
 use super::terminal;
@@ -15,7 +15,7 @@ use scopething_core::plan::ChannelSet;
 use scopething_files::{self as files, Format, TraceFile, TraceWriter, WriteError};
 use scopething_waveform::measure::WaveformAnalysis;
 use scopething_waveform::quantity_text::quantity;
-use scopething_waveform::waveform::{Samples, Series, Waveform};
+use scopething_waveform::waveform::{Channel, Samples, Series, Waveform};
 
 /// Files to save captures in, and what is printed of each.
 #[derive(Debug, Args)]
@@ -145,6 +145,9 @@ impl Results {
     /// Shows and saves one capture. A file that fails does not keep the others from being written.
     pub(super) fn take(&mut self, waveform: Waveform) -> Result<(), Failure> {
         self.taken += 1;
+        if self.taken == 1 {
+            warn_of_left_out(&self.formats, waveform.channels().iter().map(|series| series.channel));
+        }
         let (mut kept, mut closed) = (Kept::Nowhere, false);
         for file in &mut self.files {
             match file.write(&waveform, self.taken) {
@@ -227,6 +230,17 @@ impl Results {
             rescue(&waveform, number);
         }
         failed.map_or(Ok(()), Err)
+    }
+}
+
+/// Warns of channels that will not be in a file.
+pub(super) fn warn_of_left_out(formats: &[Format], channels: impl Iterator<Item = Channel> + Clone) {
+    for format in formats {
+        let left_out = format.left_out(channels.clone());
+        if !left_out.is_empty() {
+            let names: Vec<String> = left_out.iter().map(Channel::to_string).collect();
+            print_warning!("a {format} file has no place for logic lines: it is without {}", names.join(", "));
+        }
     }
 }
 

@@ -156,6 +156,22 @@ impl Known {
         self.channels.iter().find(|(known, _)| *known == channel).map(|(_, fact)| fact)
     }
 
+    /// The warning for a file that was read as a whole and has fewer samples of these channels than it states.
+    pub(crate) fn cut_off(
+        &self,
+        is_whole: bool,
+        mut counts: impl Iterator<Item = (Channel, usize)>,
+    ) -> Option<String> {
+        if !is_whole {
+            return None;
+        }
+        counts.find_map(|(channel, count)| {
+            let stated = self.channel(channel)?.samples;
+            (count < stated)
+                .then(|| format!("it is cut off: it should have {stated} samples of {channel}, and has {count}"))
+        })
+    }
+
     /// The waveform of these channels.
     pub(crate) fn waveform(self, rate_hz: f64, channels: Vec<Series>) -> Result<Waveform, InvalidWaveform> {
         let raw = |series: Series| match series.samples {

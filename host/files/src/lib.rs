@@ -59,6 +59,8 @@ mod rows;
 mod spool;
 #[cfg(not(target_family = "wasm"))]
 pub mod stream;
+#[cfg(not(target_family = "wasm"))]
+mod text;
 mod write;
 mod writers;
 

@@ -9,6 +9,7 @@ use super::Format;
 use super::pieces::{Held, PIECE_SAMPLES};
 #[cfg(all(feature = "pictures", not(target_family = "wasm")))]
 use super::plot::png::PngError;
+use scopething_waveform::quantity_text::quantity;
 use scopething_waveform::waveform::{Channel, Outline, Samples, Waveform};
 
 /// Writes captures in one format.
@@ -87,6 +88,12 @@ impl Format {
         }
         Ok(())
     }
+
+    /// Those of the channels that a file of this format does not hold.
+    #[must_use]
+    pub fn left_out(self, channels: impl IntoIterator<Item = Channel>) -> Vec<Channel> {
+        channels.into_iter().filter(|channel| self == Self::Wav && !channel.is_analog()).collect()
+    }
 }
 
 /// Why a capture was not written.
@@ -111,7 +118,7 @@ pub enum WriteError {
         instead: Format,
     },
     /// The format cannot hold this sample rate, in hertz.
-    #[error("a {format} file cannot hold {rate_hz} samples a second; choose another format, such as csv")]
+    #[error("a {format} file cannot hold a sample rate of {}; choose another format, such as csv", quantity(*rate_hz, "Hz", 5))]
     Rate {
         /// The format.
         format: Format,

@@ -357,3 +357,43 @@ fn what_cannot_be_opened_is_named() {
     assert!(matches!(refused(&path, Format::Png), OpenError::WriteOnly { format: Format::Png, .. }));
     assert!(matches!(refused(&path, Format::Sr), OpenError::Read { .. }));
 }
+
+/// The rate of a single sample is the one that is stated.
+#[test]
+fn a_single_sample_is_read_back() {
+    let directory = tempfile::tempdir().unwrap();
+    let a = Series::new(Channel::A, 0.0, 1e-3, Samples::Volts(vec![1.5]));
+    let written = Waveform::new(1e3, vec![a], Details::default()).unwrap();
+    let mut read = 0;
+    for format in Format::ALL.into_iter().filter(|format| format.is_readable()) {
+        let path = directory.path().join(format!("trace.{format}"));
+        std::fs::write(&path, encoded(format, &written)).unwrap();
+        let back = files::open(&path, format).unwrap().read();
+        let back = back.unwrap_or_else(|error| panic!("{format}: {error}")).unwrap();
+        let a = back.channel(Channel::A).unwrap();
+        assert_eq!((a.samples.len(), a.samples.get(0), a.period_s), (1, Some(1.5), 1e-3), "{format}");
+        read += 1;
+    }
+    assert_eq!(read, 8);
+}
+
+/// Also of a capture whose logic lines it does not hold.
+#[test]
+fn wav_keeps_the_names_of_channels() {
+    let mut channels = recording().channels().to_vec();
+    channels[1].label = Some("VOUT".to_owned());
+    let written = Waveform::new(1.0 / TICK_S, channels, Details::default()).unwrap();
+    assert_eq!(Format::Wav.left_out(written.channels().iter().map(|one| one.channel)), [Channel::L[2]]);
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("trace.wav");
+    std::fs::write(&path, encoded(Format::Wav, &written)).unwrap();
+    let back = files::open(&path, Format::Wav).unwrap().read().unwrap().unwrap();
+    let titles: Vec<String> = back.channels().iter().map(Series::title).collect();
+    assert_eq!(titles, ["A", "B (VOUT)"]);
+}
+
+#[test]
+fn a_rate_that_does_not_fit_is_named_for_people() {
+    let refused = WriteError::Rate { format: Format::Wav, rate_hz: 24_242_424.242_424 };
+    assert!(refused.to_string().contains("a sample rate of 24.242 MHz;"), "{refused}");
+}

@@ -173,3 +173,74 @@ fn truncated_audio_file_is_a_warning() {
         "{warnings:?}"
     );
 }
+
+/// A and L0 of few samples, which end at a change.
+fn short_waveform() -> Waveform {
+    let volts = (0..60).map(|index| (index * 7 % 11) as f32 / 8.0).collect();
+    let levels = (0..60).map(|index| u8::from(index % 3 == 2)).collect();
+    let channels = vec![
+        Series::new(Channel::A, 0.0, 1e-6, Samples::Volts(volts)),
+        Series { label: Some("µL".to_owned()), ..Series::new(Channel::L[0], 0.0, 1e-6, Samples::Levels(levels)) },
+    ];
+    Waveform::new(1e6, channels, Details::default()).unwrap()
+}
+
+/// As `PowerShell` redirects a text to a file, as Windows' editors save one, and as old spreadsheets do.
+#[test]
+fn text_is_read_in_the_encodings_of_others() {
+    let directory = tempfile::tempdir().unwrap();
+    for format in [Format::Csv, Format::Json, Format::Vcd] {
+        let path = directory.path().join("trace");
+        write(&path, format, &short_waveform());
+        let text = std::fs::read_to_string(&path).unwrap();
+        let whole = read(&path, format, &ReadOptions::default());
+        let marked = format!("\u{feff}{}", text.replace('\n', "\r\n"));
+        let utf16 = |bytes: fn(u16) -> [u8; 2]| marked.encode_utf16().flat_map(bytes).collect::<Vec<u8>>();
+        for (encoding, bytes) in [
+            ("UTF-8 with its mark", marked.clone().into_bytes()),
+            ("little UTF-16", utf16(u16::to_le_bytes)),
+            ("big UTF-16", utf16(u16::to_be_bytes)),
+            ("carriage returns", text.replace('\n', "\r").into_bytes()),
+        ] {
+            std::fs::write(&path, bytes).unwrap();
+            assert_eq!(read(&path, format, &ReadOptions::default()), whole, "{format}, {encoding}");
+            match open_pieces(&path, format, &ReadOptions::default()) {
+                Some(mut pieces) => assert_eq!(gathered(pieces.as_mut()), whole, "{format}, {encoding}"),
+                None => assert_eq!(format, Format::Json, "{encoding}"),
+            }
+        }
+    }
+}
+
+/// Whatever is left of a text, as of a full disk, is read up to its last whole row, and a warning says so.
+#[test]
+fn truncated_text_is_a_warning() {
+    let directory = tempfile::tempdir().unwrap();
+    let whole = short_waveform();
+    for format in [Format::Csv, Format::Vcd] {
+        let path = directory.path().join("trace");
+        write(&path, format, &whole);
+        let bytes = std::fs::read(&path).unwrap();
+        // Without its last line feed it is still whole.
+        for length in bytes.len() / 2..bytes.len() - 1 {
+            std::fs::write(&path, &bytes[..length]).unwrap();
+            let mut reader = open_with(&path, format, &ReadOptions::default()).unwrap();
+            let read = reader.read().unwrap_or_else(|error| panic!("{format}, {length} bytes: {error}"));
+            let (read, warnings) = (read.unwrap(), reader.warnings());
+            let cut = || format!("{format}, {length} of {} bytes: {warnings:?}", bytes.len());
+            assert!(warnings.iter().any(|warning| warning.contains("cut off")), "{}", cut());
+            for (read, whole) in read.channels().iter().zip(whole.channels()) {
+                let count = read.samples.len();
+                assert!((10..60).contains(&count), "{}: {count}", cut());
+                assert_eq!(read.samples, whole.samples.part(0, count as u64), "{}", cut());
+            }
+            let mut pieces = open_pieces(&path, format, &ReadOptions::default()).unwrap();
+            assert_eq!(pieces.warnings(), warnings, "{}", cut());
+            assert_eq!(gathered(pieces.as_mut()), read, "{}", cut());
+        }
+        std::fs::write(&path, &bytes[..bytes.len() - 1]).unwrap();
+        let mut reader = open_with(&path, format, &ReadOptions::default()).unwrap();
+        assert_eq!(reader.read().unwrap().as_ref(), Some(&whole), "{format}");
+        assert_eq!(reader.warnings(), [""; 0], "{format}");
+    }
+}

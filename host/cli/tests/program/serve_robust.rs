@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use crate::serve_support::{Client, serve};
-use crate::support::{Listening, bounded, scopething};
+use crate::support::{Listening, bounded, resident_memory_kib, scopething};
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::{TcpStream, UdpSocket};
 
@@ -12,14 +12,6 @@ const PERSONALITIES: [&str; 6] =
     ["--bitscope-server", "--tcp", "--hmo", "--rigol", "--rigol-framed", "--twinlan"];
 /// What the process may grow by, in KiB, whatever is sent: a few captures for each of its connections.
 const MAX_GROWTH_KIB: u64 = 48 * 1024;
-
-/// Memory of a process, in KiB.
-fn resident_kib(served: &Listening) -> u64 {
-    let id = served.running.id();
-    let status = std::fs::read_to_string(format!("/proc/{id}/status")).expect("a process");
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("its memory");
-    line.trim().trim_end_matches(" kB").parse().expect("a number")
-}
 
 /// The device is still served in each way that gives captures.
 async fn assert_serves(served: &Listening) {
@@ -66,7 +58,7 @@ async fn idle_connections_make_room() {
         }
     }
     assert_serves(&served).await;
-    let resident = resident_kib(&served);
+    let resident = resident_memory_kib(served.running.id());
     assert!(resident < MAX_GROWTH_KIB, "{resident} KiB");
 }
 
@@ -74,7 +66,7 @@ async fn idle_connections_make_room() {
 async fn lines_of_a_megabyte_are_dropped() {
     let served = serve("A=sine,1kHz,-2..2V", &PERSONALITIES).await;
     assert_serves(&served).await;
-    let before = resident_kib(&served);
+    let before = resident_memory_kib(served.running.id());
     let mut client = Client::connect(served.address("hmo")).await;
     for _ in 0..20 {
         client.send(&(":".to_owned() + &"TIM".repeat(350_000) + "\n")).await;
@@ -82,7 +74,7 @@ async fn lines_of_a_megabyte_are_dropped() {
         client.send("\n").await;
     }
     assert_eq!(client.ask("*OPC?").await, "1");
-    let growth = resident_kib(&served).saturating_sub(before);
+    let growth = resident_memory_kib(served.running.id()).saturating_sub(before);
     assert!(growth < 4096, "{growth} KiB");
     assert_serves(&served).await;
 }
@@ -91,7 +83,7 @@ async fn lines_of_a_megabyte_are_dropped() {
 async fn slow_clients_block_no_others() {
     let served = serve("A=sine,1kHz,-2..2V", &PERSONALITIES).await;
     assert_serves(&served).await;
-    let before = resident_kib(&served);
+    let before = resident_memory_kib(served.running.id());
     let mut deaf = Vec::new();
     for (kind, ask) in
         [("hmo", ":CHAN1:DATA?\n"), ("rigol", ":WAV:STAT?\n:WAV:DATA?\n"), ("rigol_framed", "*IDN?\n")]
@@ -107,7 +99,7 @@ async fn slow_clients_block_no_others() {
     flood(&mut control, b"START\n", Duration::from_secs(5)).await;
     deaf.push(control);
     assert_serves(&served).await;
-    let growth = resident_kib(&served).saturating_sub(before);
+    let growth = resident_memory_kib(served.running.id()).saturating_sub(before);
     assert!(growth < MAX_GROWTH_KIB, "{growth} KiB");
 }
 
@@ -127,7 +119,7 @@ fn noise(seed: u32, count: usize) -> Vec<u8> {
 async fn whatever_is_sent_the_server_goes_on() {
     let served = serve("A=sine,1kHz,-2..2V", &PERSONALITIES).await;
     assert_serves(&served).await;
-    let before = resident_kib(&served);
+    let before = resident_memory_kib(served.running.id());
     let words = [
         ":CHAN1:SCAL",
         ":TIM:SCAL",
@@ -171,7 +163,7 @@ async fn whatever_is_sent_the_server_goes_on() {
     let mut hmo = Client::connect(served.address("hmo")).await;
     hmo.send(":TIM:SCAL 5E-4;:CHAN1:STAT 1;:CHAN1:SCAL 1;:TRIG:A:SOUR CH1\n").await;
     assert_serves(&served).await;
-    let growth = resident_kib(&served).saturating_sub(before);
+    let growth = resident_memory_kib(served.running.id()).saturating_sub(before);
     assert!(growth < MAX_GROWTH_KIB, "{growth} KiB");
 }
 

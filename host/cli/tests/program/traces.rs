@@ -3,6 +3,8 @@
 use std::fs;
 use std::path::Path;
 
+#[cfg(target_os = "linux")]
+use crate::support::{Running, peak_memory_kib, program};
 use crate::support::{Finished, number, scopething_in};
 use serde_json::Value;
 
@@ -174,5 +176,57 @@ async fn capture_options_with_file_are_rejected() {
             let refused = scopething_in(place, &[arguments, &["--url", "sim:"]].concat()).await.refused(2);
             assert!(refused.contains(&format!("{name} is of a file")), "{refused}");
         }
+    }
+}
+
+/// A file of so many traces of a thousand samples each, made of one capture of a sine.
+#[cfg(target_os = "linux")]
+fn json_of_traces(directory: &Path, trace: &str, count: usize, separator: &str) -> String {
+    let name = format!("{count}{}.json", if separator.is_empty() { "joined" } else { "" });
+    let trace = trace.trim_end().to_owned() + separator;
+    fs::write(directory.join(&name), trace.repeat(count)).unwrap();
+    name
+}
+
+/// How many traces at the end of a file are still to be printed when memory is looked at.
+#[cfg(target_os = "linux")]
+const TRACES_LEFT: usize = 60;
+
+/// The peak memory of the program, in KiB, when it has printed all but the last traces, which is more than a pipe takes.
+#[cfg(target_os = "linux")]
+async fn peak_kib(directory: &Path, arguments: &[&str], traces: usize) -> u64 {
+    let mut running = Running::start(program(arguments).current_dir(directory));
+    for _ in TRACES_LEFT..traces {
+        running.line().await;
+    }
+    let peak = peak_memory_kib(running.id());
+    let rest = running.finish().await.done().stdout;
+    assert_eq!(rest.lines().count(), TRACES_LEFT, "{arguments:?}");
+    peak
+}
+
+/// A file of traces is read trace by trace, whether they stand on lines of their own or not.
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn memory_does_not_grow_with_the_number_of_traces() {
+    const FEW: usize = 80;
+    /// The larger file is 15 MB, of which 10 MB are more than the smaller one has.
+    const MAX_GROWTH_KIB: u64 = 2048;
+    let directory = tempfile::tempdir().unwrap();
+    let place = directory.path();
+    let url = "sim:?A=sine,1kHz,0..3V&clock=fast";
+    let capture = ["capture", "A", "--url", url, "--period", "10ms", "--samples", "2000", "--json"];
+    let trace = scopething_in(place, &capture).await.done().stdout;
+    for (separator, arguments) in [
+        ("\n", &["analyse", "--json"][..]),
+        ("\n", &["convert", "-o", "-", "--format", "json"]),
+        ("", &["convert", "-o", "-", "--format", "json"]),
+    ] {
+        let mut peaks = Vec::new();
+        for count in [FEW, 4 * FEW] {
+            let name = json_of_traces(place, &trace, count, separator);
+            peaks.push(peak_kib(place, &[arguments, &[&name]].concat(), count).await);
+        }
+        assert!(peaks[1] < peaks[0] + MAX_GROWTH_KIB, "{arguments:?}, {separator:?}: {peaks:?} KiB");
     }
 }

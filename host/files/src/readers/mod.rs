@@ -21,6 +21,7 @@ use thiserror::Error;
 
 use crate::pieces::Pieces;
 use crate::read::BUFFER_BYTES;
+use crate::text::Text;
 use crate::{Format, ReadError, TraceReader};
 
 pub use csv::{CsvReader, JOB_COLUMNS, SETTINGS_NOTE};
@@ -98,17 +99,31 @@ pub fn open_with(
     let input = BufReader::with_capacity(BUFFER_BYTES, file);
     let options = options.clone();
     let reader: Result<Box<dyn TraceReader>, ReadError> = match format {
-        Format::Csv | Format::CsvSemicolons => Ok(Box::new(CsvReader::with_options(input, options))),
-        Format::Json => Ok(Box::new(JsonReader::with_options(input, options))),
+        Format::Csv | Format::CsvSemicolons => {
+            text(input).map(|input| Box::new(CsvReader::with_options(input, options)) as _)
+        }
+        Format::Json => text(input).map(|input| Box::new(JsonReader::with_options(input, options)) as _),
         Format::Npz => NpzReader::new(input, options).map(|reader| Box::new(reader) as _),
         Format::Parquet => {
             ParquetReader::new(input.into_inner(), options).map(|reader| Box::new(reader) as _)
         }
-        Format::Vcd => Ok(Box::new(VcdReader::new(input, options))),
+        Format::Vcd => text(input).map(|input| Box::new(VcdReader::new(input, options)) as _),
         Format::Wav => WavReader::new(input, options).map(|reader| Box::new(reader) as _),
         _ => SrReader::with_options(input, options).map(|reader| Box::new(reader) as _),
     };
     reader.map_err(|source| OpenError::Read { path, source })
+}
+
+/// A file that is text.
+pub(crate) type TextFile = Text<BufReader<File>>;
+
+fn text(input: BufReader<File>) -> Result<TextFile, ReadError> {
+    Ok(Text::of(input)?)
+}
+
+/// Opens a text to read it from its beginning.
+pub(crate) fn open_text(path: &Path) -> Result<TextFile, ReadError> {
+    text(BufReader::with_capacity(BUFFER_BYTES, File::open(path)?))
 }
 
 /// Opens a file that holds one capture, to read it piece by piece. `None` if it must be read as a whole, or cannot be:

@@ -52,6 +52,11 @@ impl ReadOptions {
         Ok(Waveform::new(waveform.sample_rate_hz() / scale, channels.collect(), details)?)
     }
 
+    /// Whether a trace is read from its first sample to its last.
+    pub(crate) fn read_all(&self) -> bool {
+        self.from_s.is_none() && self.for_s.is_none()
+    }
+
     /// The part to read: its first time, and the time it ends before.
     pub(crate) fn window(&self) -> Window {
         Window { from_s: self.from_s, for_s: self.for_s }

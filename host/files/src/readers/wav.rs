@@ -8,14 +8,14 @@ use std::path::Path;
 
 use hound::SampleFormat;
 
-use crate::facts::Known;
+use crate::facts::{ChannelFact, Known};
 use crate::pieces::{Fed, InStep, PIECE_SAMPLES, outline_in_step};
 use crate::read::BUFFER_BYTES;
 use crate::readers::assign::{Assigned, Candidate, assign};
 use crate::readers::options::ReadOptions;
 use crate::writers::wav::{COMMENT, FULL_SCALE};
 use crate::{Format, MAX_SAMPLES, ReadError, TraceReader, facts};
-use scopething_waveform::waveform::{SampleKind, Samples, Series, SeriesOutline, Waveform};
+use scopething_waveform::waveform::{Channel, SampleKind, Samples, Series, SeriesOutline, Waveform};
 
 /// Reads the capture in an audio file.
 pub struct WavReader<R> {
@@ -45,13 +45,17 @@ impl<R: Read + Seek> WavReader<R> {
     fn selected(&mut self, wav: &hound::WavReader<R>) -> Result<Selected, ReadError> {
         let spec = wav.spec();
         let known = Known::of(&self.facts);
-        let names: Vec<String> = if known.channels.len() == usize::from(spec.channels) {
-            known.channels.iter().map(|(channel, _)| channel.to_string()).collect()
+        // Of a capture with logic lines as well, only the analog channels are there.
+        let analog: Vec<_> = known.channels.iter().filter(|(channel, _)| channel.is_analog()).collect();
+        let candidates: Vec<Candidate> = if analog.len() == usize::from(spec.channels) {
+            let candidate = |(channel, fact): &&(Channel, ChannelFact)| Candidate {
+                prefers: Some(*channel),
+                ..Candidate::new(fact.name.clone().unwrap_or_else(|| channel.to_string()), true)
+            };
+            analog.iter().map(candidate).collect()
         } else {
-            (1..=spec.channels).map(|number| format!("channel {number}")).collect()
+            (1..=spec.channels).map(|number| Candidate::new(format!("channel {number}"), true)).collect()
         };
-        let candidates: Vec<Candidate> =
-            names.iter().map(|name| Candidate::new(name.as_str(), true)).collect();
         let assigned = assign(&candidates, &self.options.channels, &mut self.warnings)?;
         let rate_hz = f64::from(spec.sample_rate);
         let (first, count) = self.options.window().of(known.start_s(), rate_hz.recip());

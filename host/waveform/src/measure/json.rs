@@ -8,7 +8,7 @@ use serde::{Serialize, Serializer};
 use crate::clipping::Clipping;
 
 use super::{
-    AnalogMeasurements, ChannelAnalysis, LogicMeasurements, Measurements, PairDelay, Spectrum,
+    AnalogMeasurements, ChannelAnalysis, LogicMeasurements, MeasuredPart, Measurements, PairDelay, Spectrum,
     WaveformAnalysis,
 };
 
@@ -64,9 +64,11 @@ struct ChannelObject<'a> {
     not_numbers: usize,
     /// Samples at the ends of the range.
     clipped: Option<Clipping>,
-    /// Of how many samples the shape and the spectrum are, where that is not all.
+    /// Of how many samples `part_of` is, where that is not all.
     #[serde(skip_serializing_if = "Option::is_none")]
     part_samples: Option<usize>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    part_of: Vec<&'static str>,
     #[serde(flatten)]
     measured: MeasuredObject<'a>,
     /// Why keys are null.
@@ -94,12 +96,19 @@ impl<'a> ChannelObject<'a> {
             sample_rate: channel.sample_rate_hz,
             not_numbers: channel.not_numbers,
             clipped: channel.clipping,
-            part_samples: channel.part_samples,
+            part_samples: channel.part.map(|part| part.samples),
+            part_of: channel.part.map(part_of).unwrap_or_default(),
             measured,
             unknown: channel.unknown().into_iter().map(|(key, why)| (key, why.to_string())).collect(),
             spectrum,
         }
     }
+}
+
+/// The keys of what is measured of a part of the samples.
+fn part_of(part: MeasuredPart) -> Vec<&'static str> {
+    let keys = [("wave", part.has_wave), ("spectrum", part.has_spectrum)];
+    keys.into_iter().filter_map(|(key, is_of_part)| is_of_part.then_some(key)).collect()
 }
 
 #[derive(Serialize)]

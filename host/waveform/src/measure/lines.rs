@@ -66,7 +66,7 @@ impl LineMeter {
                     high: *high as f64 / levels.count.max(1) as f64,
                     edges: edges.measurements(outline.period_s),
                 }),
-                part_samples: None,
+                part: None,
                 spectrum: None,
             }
         };

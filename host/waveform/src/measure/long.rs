@@ -7,7 +7,7 @@ use scopething_core::analysis::{
 use scopething_core::trace::SampleTimes;
 
 use super::{
-    AnalogMeasurements, ChannelAnalysis, LogicMeasurements, Measurements, Spectrum, SpectrumError,
+    AnalogMeasurements, ChannelAnalysis, LogicMeasurements, MeasuredPart, Measurements, Spectrum, SpectrumError,
     WaveformAnalysis, Window, averaged, delay, delays, sound,
 };
 use crate::clipping::{Clipping, Ends};
@@ -101,6 +101,15 @@ struct Measured {
     part: Option<(Vec<f32>, SampleTimes)>,
 }
 
+/// The samples that a wave is seen in.
+struct Seen {
+    /// They or averages of several, without wild ones; none if the wave is in none of them.
+    samples: Vec<f32>,
+    times: SampleTimes,
+    /// Of how many samples of the series each is the average.
+    stride: usize,
+}
+
 impl<S: Series> LongSeries<S> {
     fn times(&self) -> SampleTimes {
         SampleTimes { start_s: self.outline.start_s, period_s: self.outline.period_s }
@@ -108,10 +117,10 @@ impl<S: Series> LongSeries<S> {
 
     fn measured(&self, details: &Details, window: Option<Window>, part_samples: usize) -> Measured {
         let analog = |unit, range| {
-            let (analog, part) = self.analog(part_samples);
-            (unit, Measurements::Analog(Box::new(analog)), self.clipping(range), Some(part))
+            let (analog, seen) = self.analog(part_samples);
+            (unit, Measurements::Analog(Box::new(analog)), self.clipping(range), Some(seen))
         };
-        let (unit, measurements, clipping, part) = match self.outline.kind {
+        let (unit, measurements, clipping, seen) = match self.outline.kind {
             SampleKind::Volts => analog("V", details.range_of(self.outline.channel)),
             SampleKind::Fractions => analog("", Some(Range { low: 0.0, high: 1.0 })),
             SampleKind::Levels => ("", Measurements::Logic(self.logic()), None, None),
@@ -126,9 +135,16 @@ impl<S: Series> LongSeries<S> {
             clipping,
             measurements,
             spectrum: None,
-            part_samples: part.is_some().then_some(part_samples).filter(|part| *part < self.samples.len()),
+            part: None,
         };
-        if let (Some(window), Some(_)) = (window, &part) {
+        let has_spectrum = window.is_some() && seen.is_some();
+        let has_wave = seen.as_ref().is_some_and(|seen| {
+            channel.measurements.wave().is_some() && seen.stride == 1 && !seen.samples.is_empty()
+        });
+        if part_samples < self.samples.len() && (has_wave || has_spectrum) {
+            channel.part = Some(MeasuredPart { samples: part_samples, has_wave, has_spectrum });
+        }
+        if let (Some(window), true) = (window, has_spectrum) {
             let about_hz = channel.measurements.wave().map(|wave| wave.frequency_hz);
             channel.spectrum = Some(if self.census.is_void() {
                 Err(SpectrumError::NotFinite)
@@ -137,7 +153,7 @@ impl<S: Series> LongSeries<S> {
                 Spectrum::of(&first, self.outline.period_s, window, about_hz)
             });
         }
-        Measured { channel, part }
+        Measured { channel, part: seen.map(|seen| (seen.samples, seen.times)) }
     }
 
     fn clipping(&self, range: Option<Range>) -> Option<Clipping> {
@@ -145,7 +161,7 @@ impl<S: Series> LongSeries<S> {
     }
 
     /// The measurements, and the part of the samples that the wave is seen in: none if it is in none of it.
-    fn analog(&self, part_samples: usize) -> (AnalogMeasurements, (Vec<f32>, SampleTimes)) {
+    fn analog(&self, part_samples: usize) -> (AnalogMeasurements, Seen) {
         let mut part = vec![0.0; part_samples.min(self.samples.len())];
         let mut scratch = vec![0; scratch_length(part.len())];
         let none = Part { times: self.times(), samples: 0, stride: 1 };
@@ -175,7 +191,8 @@ impl<S: Series> LongSeries<S> {
             std::borrow::Cow::Borrowed(_) => part,
         };
         let averaged_wave = averaged(&analysis, &part, held.times);
-        (AnalogMeasurements { analysis, averaged_wave }, (part, held.times))
+        let seen = Seen { samples: part, times: held.times, stride: held.stride };
+        (AnalogMeasurements { analysis, averaged_wave }, seen)
     }
 
     fn levels(&self) -> impl Iterator<Item = bool> + Clone + '_ {
@@ -352,11 +369,31 @@ mod tests {
         let whole = sines();
         let series = long(&whole);
         let a = series.iter().find(|series| series.outline.channel == Channel::A).unwrap();
-        let (analog, (part, times)) = a.analog(1000);
-        assert_eq!((part.len(), times), (1000, a.times()));
-        assert!(part.iter().all(|sample| sample.abs() <= 1.0) && analog.averaged_wave.len() == 100);
+        let (analog, Seen { samples, times, stride }) = a.analog(1000);
+        assert_eq!((samples.len(), times, stride), (1000, a.times(), 1));
+        assert!(samples.iter().all(|sample| sample.abs() <= 1.0) && analog.averaged_wave.len() == 100);
         let wave = analog.analysis.wave.unwrap();
         assert!((wave.frequency_hz / 10e3 - 1.0).abs() < 1e-4 && wave.count == 39, "{wave:?}");
+    }
+
+    /// Only what rests on a part is reported to do so.
+    #[test]
+    fn a_part_is_reported_where_it_is_used() {
+        let of = |period: f64, window| {
+            let sine = |index: usize| (std::f64::consts::TAU * index as f64 / period).sin() as f32;
+            let a: Vec<f32> = (0..12_000).map(sine).collect();
+            let whole = waveform(&a, vec![1.0; a.len()]);
+            let found = WaveformAnalysis::of_parts(&long(&whole), whole.details(), window, 1000);
+            let of = |channel| found.channels.iter().find(|one| one.channel == channel).unwrap();
+            assert!(of(Channel::A).measurements.wave().is_some(), "{found:?}");
+            [Channel::A, Channel::B, Channel::L[0]].map(|channel| of(channel).part)
+        };
+        let part = |has_wave, has_spectrum| Some(MeasuredPart { samples: 1000, has_wave, has_spectrum });
+        assert_eq!(of(100.0, None), [part(true, false), None, None]);
+        // A slow wave is seen in averages over all samples.
+        assert_eq!(of(3000.0, None), [None; 3]);
+        let with_spectra = [part(false, true), part(false, true), None];
+        assert_eq!(of(3000.0, Some(Window::Hann)), with_spectra);
     }
 
     /// Squares of 10 kHz after twice the part, the second 20 us later.
@@ -379,7 +416,7 @@ mod tests {
         let a = found.channels.iter().find(|one| one.channel == Channel::A).unwrap();
         let Measurements::Analog(analog) = &a.measurements else { panic!("{a:?}") };
         assert!((analog.analysis.wave.unwrap().frequency_hz / 10e3 - 1.0).abs() < 1e-3);
-        assert_eq!(analog.averaged_wave, [0.0; 0]);
+        assert_eq!((analog.averaged_wave.as_slice(), a.part), (&[][..], None));
     }
 
     #[test]

@@ -116,11 +116,21 @@ pub struct ChannelAnalysis {
     pub clipping: Option<Clipping>,
     /// What is measured of it.
     pub measurements: Measurements,
-    /// Of how many samples the shape, the averaged wave and the spectrum are, where that is not all: see
-    /// [`WaveformAnalysis::of_long`].
-    pub part_samples: Option<usize>,
+    /// What rests on a part of the samples, where anything does: see [`WaveformAnalysis::of_long`].
+    pub part: Option<MeasuredPart>,
     /// The spectrum, where it was [asked for](WaveformAnalysis::with_spectra).
     pub spectrum: Option<Result<Spectrum, SpectrumError>>,
+}
+
+/// What is not measured of all samples of a channel, but of its first ones.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct MeasuredPart {
+    /// How many these are.
+    pub samples: usize,
+    /// Whether the shape and the averaged wave are theirs.
+    pub has_wave: bool,
+    /// Whether the spectrum is.
+    pub has_spectrum: bool,
 }
 
 /// How much later one channel is than another.
@@ -199,7 +209,7 @@ impl ChannelAnalysis {
             not_numbers,
             clipping: waveform.clipping(series),
             measurements,
-            part_samples: None,
+            part: None,
             spectrum: None,
         }
     }

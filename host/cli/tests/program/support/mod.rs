@@ -78,6 +78,24 @@ pub(crate) async fn scopething_unread(directory: &Path, arguments: &[&str]) -> F
     }
 }
 
+/// A figure of a running process's memory, in KiB.
+fn memory_kib(id: u32, key: &str) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{id}/status")).expect("a process");
+    let line = status.lines().find_map(|line| line.strip_prefix(key)).expect("its memory");
+    line.trim().trim_end_matches(" kB").parse().expect("a number")
+}
+
+/// The memory that a running process has, in KiB.
+pub(crate) fn resident_memory_kib(id: u32) -> u64 {
+    memory_kib(id, "VmRSS:")
+}
+
+/// The most memory that a running process had at any time, in KiB.
+#[cfg(target_os = "linux")]
+pub(crate) fn peak_memory_kib(id: u32) -> u64 {
+    memory_kib(id, "VmHWM:")
+}
+
 /// A program under way.
 pub(crate) struct Running {
     child: Child,

@@ -28,6 +28,9 @@ use crate::writers::csv::{TIME, TRACE};
 use crate::{ReadError, Skipped, TraceReader};
 use scopething_waveform::waveform::Waveform;
 
+/// The warning for a text that ends within a row.
+const CUT_OFF: &str = "its last row is cut off, and left out";
+
 /// Reads captures from comma-separated values, or from a table with other separators.
 ///
 /// ```
@@ -184,6 +187,10 @@ impl<R: BufRead> CsvReader<R> {
                 if trace.is_none() {
                     trace = Some(number.to_owned());
                 }
+            }
+            if !row.is_ended && !layout.is_row(row) {
+                self.warnings.push(CUT_OFF.to_owned());
+                return Ok(());
             }
             take(row)?;
         }

@@ -1,7 +1,5 @@
 //! Tables of one trace piece by piece.
 
-use std::fs::File;
-use std::io::BufReader;
 use std::path::Path;
 
 use super::layout::{Clock, Layout, Separator};
@@ -9,7 +7,7 @@ use super::lines::Line;
 use super::{Begin, CsvReader};
 use crate::facts::Known;
 use crate::pieces::Fed;
-use crate::read::BUFFER_BYTES;
+use crate::readers::{TextFile, open_text};
 use crate::readers::table_pieces::{RowPieces, TableScan};
 use crate::{ReadError, ReadOptions};
 
@@ -23,12 +21,11 @@ struct Numbers {
     passed: u64,
 }
 
-type Reader = CsvReader<BufReader<File>>;
+type Reader = CsvReader<TextFile>;
 
 /// Goes to the first row of a table.
 fn begin(path: &Path, options: &ReadOptions) -> Option<(Reader, Layout)> {
-    let input = BufReader::with_capacity(BUFFER_BYTES, File::open(path).ok()?);
-    let mut reader = CsvReader::with_options(input, options.clone());
+    let mut reader = CsvReader::with_options(open_text(path).ok()?, options.clone());
     match reader.next_begin().ok()?? {
         Begin::Table(layout) if layout.trace.is_none() => Some((reader, *layout)),
         _ => None,
@@ -44,7 +41,10 @@ pub(crate) fn open(path: &Path, options: &ReadOptions) -> Option<Fed> {
         return None;
     }
     let known: Known = layout.pairs.known();
-    let (outline, places, warnings) = scan.finish(&layout, &known, options)?;
+    let (outline, places, mut warnings) = scan.finish(&layout, &known, options)?;
+    warnings.append(&mut reader.warnings);
+    let counts = outline.channels.iter().map(|series| (series.channel, series.count));
+    warnings.extend(known.cut_off(options.read_all(), counts));
     let (mut reader, layout) = begin(path, options)?;
     let mut rows = RowPieces::of(&outline, places, options);
     Some(Fed::begin(outline, warnings, move |send| {

@@ -354,7 +354,9 @@ impl Table {
             .map(|column| if matches!(column.values, Values::Levels(_)) { Kind::Logic } else { Kind::Analog })
             .collect();
         let assigned = self.layout.assign(&kinds, options, warnings)?;
-        if self.times_s.len() < 2 {
+        // A single sample has the rate that is stated.
+        let has_rate = assigned.iter().all(|one| known.channel(one.channel).is_some());
+        if self.times_s.len() < 2 && !has_rate {
             let reason =
                 "the capture ends before a second sample, so that there is no sample rate".to_owned();
             return Err(ReadError::Line { line: end, reason });
@@ -380,6 +382,8 @@ impl Table {
             }
             channels.push(Series { label: one.label.clone(), ..series });
         }
+        let counts = channels.iter().map(|series| (series.channel, series.samples.len()));
+        warnings.extend(known.cut_off(options.read_all(), counts));
         let rate_hz = known.sample_rate_hz.unwrap_or_else(|| spacing::clock_hz(&channels));
         let waveform = known.waveform(rate_hz, channels)?;
         // Samples that were made even have the rate already, and the times of the file.

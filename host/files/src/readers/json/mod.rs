@@ -5,10 +5,10 @@
 
 mod object;
 
-use std::io::{self, BufRead, Read};
+use std::io::{self, BufRead};
 
 use serde::Deserialize;
-use serde_json::Deserializer;
+use serde::de::IgnoredAny;
 use serde_json::error::Category;
 
 use self::object::RecordingObject;
@@ -51,14 +51,7 @@ impl<R: BufRead> JsonReader<R> {
     pub fn with_options(input: R, options: ReadOptions) -> Self {
         Self {
             options,
-            text: Text {
-                input,
-                ahead: Vec::new(),
-                read: 0,
-                line: 1,
-                bytes_left: 0,
-                max_bytes: MAX_OBJECT_BYTES,
-            },
+            text: Text { input, line: 1, object: Vec::new(), max_bytes: MAX_OBJECT_BYTES },
             failed: false,
         }
     }
@@ -74,34 +67,20 @@ impl<R: BufRead> JsonReader<R> {
         }
     }
 
-    /// The next object and the line that it begins in.
-    ///
-    /// As a rule an object is a line, and is read from memory, which is much faster than from a stream. What follows on
-    /// it in the line, and an object of several lines, come from a stream.
-    fn next<T: for<'t> Deserialize<'t>>(&mut self) -> Result<Option<(T, u64)>, ReadError> {
+    /// Takes the text of the next object into memory, and no more, and reads it with the line that it begins in.
+    fn next<T>(
+        &mut self,
+        read: impl FnOnce(&[u8], u64) -> Result<T, ReadError>,
+    ) -> Result<Option<T>, ReadError> {
         let Some(line) = self.next_begin()? else { return Ok(None) };
-        self.text.read_line()?;
-        let ahead = self.text.take_ahead();
-        let mut objects = Deserializer::from_slice(&ahead).into_iter::<T>();
-        let (first, end) = (objects.next(), objects.byte_offset());
-        if let Some(Ok(object)) = first {
-            self.text.line += line_feeds(ahead.get(..end).unwrap_or_default());
-            self.text.put_back(ahead, end);
-            return Ok(Some((object, line)));
+        if self.text.take_object()? {
+            return read(&self.text.object, line).map(Some);
         }
-        let is_whole =
-            ahead.ends_with(b"\n") && first.is_some_and(|object| object.is_err_and(|error| !error.is_eof()));
-        self.text.put_back(ahead, 0);
-        self.text.bytes_left = if is_whole { self.text.ahead().len() as u64 } else { self.text.max_bytes };
-        let object = T::deserialize(&mut Deserializer::from_reader(&mut self.text));
-        // A number that is cut in the middle is wrong, and not only short.
-        let is_at_end = object.is_err() && self.text.peek()?.is_empty();
-        object.map(|object| Some((object, line))).map_err(|error| match error.classify() {
-            Category::Syntax if is_at_end => ReadError::CutOff { line },
-            _ if self.text.bytes_left == 0 && !is_whole => ReadError::TooLong,
-            Category::Io => ReadError::Io(error.into()),
-            Category::Eof => ReadError::CutOff { line },
-            Category::Syntax | Category::Data => fault(self.text.line, &error),
+        let object = self.text.object.as_slice();
+        Err(match syntax_fault(object) {
+            Some(error) => fault(line, &error),
+            None if object.len() as u64 >= self.text.max_bytes => ReadError::TooLong,
+            None => ReadError::CutOff { line },
         })
     }
 
@@ -114,7 +93,7 @@ impl<R: BufRead> JsonReader<R> {
         if number.is_none() && !ahead.starts_with(b"{\"cause\":") {
             return Ok(None);
         }
-        if !self.text.skip_object()? {
+        if !self.text.pass_object(|_| true)? {
             return Err(ReadError::CutOff { line });
         }
         Ok(Some(Skipped { number }))
@@ -136,9 +115,9 @@ impl<R: BufRead> JsonReader<R> {
 
 impl<R: BufRead + Send> TraceReader for JsonReader<R> {
     fn read(&mut self) -> Result<Option<Waveform>, ReadError> {
-        self.unless_failed(|reader| match reader.next::<RecordingObject>()? {
-            Some((object, line)) => part_of(object.recording(line)?, &reader.options).map(Some),
-            None => Ok(None),
+        self.unless_failed(|reader| {
+            let recording = reader.next(|text, line| parsed::<RecordingObject>(text, line)?.recording(line))?;
+            recording.map(|recording| part_of(recording, &reader.options)).transpose()
         })
     }
 
@@ -151,7 +130,10 @@ impl<R: BufRead + Send> TraceReader for JsonReader<R> {
             if let Some(skipped) = reader.skip_unread()? {
                 return Ok(Some(skipped));
             }
-            Ok(reader.next()?.map(|(Numbered { trace }, _)| Skipped { number: trace }))
+            reader.next(|text, line| {
+                let Numbered { trace } = parsed(text, line)?;
+                Ok(Skipped { number: trace })
+            })
         })
     }
 }
@@ -163,113 +145,95 @@ fn number_of_job(object: &[u8]) -> Option<u64> {
     std::str::from_utf8(digits).ok()?.parse().ok()
 }
 
-/// What is wrong with an object. The place in the error is counted from where the object begins.
+/// The object of a text that begins in this line.
+fn parsed<'t, T: Deserialize<'t>>(text: &'t [u8], line: u64) -> Result<T, ReadError> {
+    serde_json::from_slice(text).map_err(|error| fault(line, &error))
+}
+
+/// What is wrong with an object that does not end, but for that.
+fn syntax_fault(object: &[u8]) -> Option<serde_json::Error> {
+    let mut rest = object;
+    let error = serde_json::from_reader::<_, IgnoredAny>(&mut rest).err()?;
+    // A number that is cut in the middle is wrong, and not only short.
+    (error.classify() == Category::Syntax && !rest.is_empty()).then_some(error)
+}
+
+/// What is wrong with an object, whose first line is this one.
 fn fault(line: u64, error: &serde_json::Error) -> ReadError {
     let text = error.to_string();
     let reason = text.split(" at line ").next().unwrap_or_default();
     if reason == ReadError::TooLong.to_string() {
         return ReadError::TooLong;
     }
+    // The places of an object are counted from 1.
+    let line = line + (error.line() as u64).saturating_sub(1);
     ReadError::Line { line, reason: format!("{reason}; {WANTED}") }
 }
 
-/// A text whose lines are counted, and of which an object gets so much and no more.
+/// A text whose lines are counted.
 struct Text<R> {
     input: R,
-    /// What was taken from the input, and how much of it was read.
-    ahead: Vec<u8>,
-    read: usize,
     /// The line where it was read to, from 1.
     line: u64,
-    bytes_left: u64,
+    /// The object that was taken last; its memory serves the next one.
+    object: Vec<u8>,
+    /// What an object may have.
     max_bytes: u64,
-}
-
-impl<R> Text<R> {
-    /// What was taken from the input and is still to be read.
-    fn ahead(&self) -> &[u8] {
-        self.ahead.get(self.read..).unwrap_or_default()
-    }
-
-    /// Goes past so much of it.
-    fn consume_ahead(&mut self, count: usize) {
-        self.read += count;
-        if self.read >= self.ahead.len() {
-            self.ahead.clear();
-            self.read = 0;
-        }
-    }
-
-    /// Takes all of it.
-    fn take_ahead(&mut self) -> Vec<u8> {
-        let mut ahead = std::mem::take(&mut self.ahead);
-        ahead.drain(..std::mem::take(&mut self.read).min(ahead.len()));
-        ahead
-    }
 }
 
 impl<R: BufRead> Text<R> {
     /// Goes to what follows white space; gives its first byte and its line.
     fn next_begin(&mut self) -> io::Result<Option<(u8, u64)>> {
         loop {
-            let is_ahead = !self.ahead().is_empty();
-            let ahead = self.ahead.get(self.read..).unwrap_or_default();
-            let bytes = if is_ahead { ahead } else { self.input.fill_buf()? };
+            let bytes = self.input.fill_buf()?;
             let white = bytes.iter().take_while(|byte| byte.is_ascii_whitespace()).count();
             let (passed, rest) = bytes.split_at(white);
             self.line += line_feeds(passed);
             let (first, is_end) = (rest.first().copied(), bytes.is_empty());
-            if is_ahead {
-                self.consume_ahead(white);
-            } else {
-                self.input.consume(white);
-            }
+            self.input.consume(white);
             if first.is_some() || is_end {
                 return Ok(first.map(|first| (first, self.line)));
             }
         }
     }
 
-    /// Takes the rest of the line from the input, or as much of it as an object may have.
-    fn read_line(&mut self) -> io::Result<()> {
-        if memchr::memchr(b'\n', self.ahead()).is_none() {
-            (&mut self.input).take(self.max_bytes).read_until(b'\n', &mut self.ahead)?;
-        }
-        Ok(())
-    }
-
-    /// Puts back what follows on the first `passed` bytes.
-    fn put_back(&mut self, bytes: Vec<u8>, passed: usize) {
-        self.ahead = bytes;
-        self.consume_ahead(passed);
-    }
-
     /// The bytes that follow, as many as are in memory.
     fn peek(&mut self) -> io::Result<&[u8]> {
-        let ahead = self.ahead.get(self.read..).unwrap_or_default();
-        if ahead.is_empty() { self.input.fill_buf() } else { Ok(ahead) }
+        self.input.fill_buf()
     }
 
-    /// Goes past an object; whether it ends.
-    fn skip_object(&mut self) -> io::Result<bool> {
-        let mut object = ObjectEnd::default();
+    /// Takes an object into memory; whether it ends, and is not longer than it may be.
+    fn take_object(&mut self) -> io::Result<bool> {
+        let mut object = std::mem::take(&mut self.object);
+        object.clear();
+        let max_bytes = usize::try_from(self.max_bytes).unwrap_or(usize::MAX);
+        let ends = self.pass_object(|bytes| {
+            object.extend_from_slice(bytes);
+            object.len() < max_bytes
+        });
+        self.object = object;
+        ends
+    }
+
+    /// Goes past an object and hands over its bytes while `take` wants them; whether it ends.
+    fn pass_object(&mut self, mut take: impl FnMut(&[u8]) -> bool) -> io::Result<bool> {
+        let mut end = ObjectEnd::default();
         loop {
-            let is_ahead = !self.ahead().is_empty();
-            let ahead = self.ahead.get(self.read..).unwrap_or_default();
-            let bytes = if is_ahead { ahead } else { self.input.fill_buf()? };
+            let bytes = self.input.fill_buf()?;
             if bytes.is_empty() {
                 return Ok(false);
             }
-            let end = object.find(bytes);
-            let passed = end.unwrap_or(bytes.len());
-            self.line += line_feeds(bytes.get(..passed).unwrap_or_default());
-            if is_ahead {
-                self.consume_ahead(passed);
-            } else {
-                self.input.consume(passed);
-            }
-            if end.is_some() {
+            let found = end.find(bytes);
+            let passed = found.unwrap_or(bytes.len());
+            let of_object = bytes.get(..passed).unwrap_or_default();
+            self.line += line_feeds(of_object);
+            let wants_more = take(of_object);
+            self.input.consume(passed);
+            if found.is_some() {
                 return Ok(true);
+            }
+            if !wants_more {
+                return Ok(false);
             }
         }
     }
@@ -315,24 +279,6 @@ impl ObjectEnd {
                 return Some(at);
             }
         }
-    }
-}
-
-impl<R: BufRead> Read for Text<R> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let most = buffer.len().min(usize::try_from(self.bytes_left).unwrap_or(usize::MAX));
-        let buffer = buffer.get_mut(..most).unwrap_or_default();
-        let count = if self.ahead().is_empty() {
-            self.input.read(buffer)?
-        } else {
-            let count = self.ahead().len().min(buffer.len());
-            buffer.iter_mut().zip(self.ahead()).for_each(|(to, from)| *to = *from);
-            self.consume_ahead(count);
-            count
-        };
-        self.bytes_left -= count as u64;
-        self.line += line_feeds(buffer.get(..count).unwrap_or_default());
-        Ok(count)
     }
 }
 

@@ -17,7 +17,7 @@ use scopething_waveform::waveform::{
 /// As it stands in the text. Keys that are not here are passed over.
 #[derive(Deserialize)]
 #[serde(expecting = "an object of a trace")]
-pub(super) struct RecordingObject {
+pub(super) struct RecordingObject<'t> {
     trace: Option<u64>,
     clock: Option<String>,
     gap: Option<String>,
@@ -30,7 +30,8 @@ pub(super) struct RecordingObject {
     #[serde(default)]
     ranges: std::collections::BTreeMap<String, [f64; 2]>,
     mode: Option<String>,
-    channels: Channels,
+    #[serde(borrow)]
+    channels: Channels<'t>,
     #[serde(default)]
     warnings: Bounded<String>,
     settings: Option<Settings>,
@@ -47,7 +48,7 @@ struct TriggerObject {
 
 #[derive(Deserialize)]
 #[serde(expecting = "an object of a channel")]
-struct ChannelObject {
+struct ChannelObject<'t> {
     unit: Option<String>,
     name: Option<String>,
     /// With the rate, all that the times state: they need not be read then.
@@ -55,14 +56,16 @@ struct ChannelObject {
     sample_rate: Option<f64>,
     period: Option<f64>,
     samples: Option<Bounded<Sample>>,
-    timestamps: Option<Times>,
+    #[serde(borrow)]
+    timestamps: Option<Times<'t>>,
 }
 
 /// Times, as they stand in the text: read only where nothing else states them.
 #[derive(Deserialize)]
-struct Times(Box<RawValue>);
+#[serde(transparent)]
+struct Times<'t>(#[serde(borrow)] &'t RawValue);
 
-impl Times {
+impl Times<'_> {
     fn read(&self) -> Result<Vec<f64>, serde_json::Error> {
         serde_json::from_str::<Bounded<f64>>(self.0.get()).map(|times| times.0)
     }
@@ -75,7 +78,7 @@ impl Times {
     }
 }
 
-impl RecordingObject {
+impl RecordingObject<'_> {
     /// The waveform in it; `line` is where it begins.
     pub(super) fn recording(mut self, line: u64) -> Result<Waveform, ReadError> {
         let fault = |reason: String| ReadError::Line { line, reason };
@@ -211,13 +214,13 @@ impl<'t, T: Deserialize<'t>> Deserialize<'t> for Bounded<T> {
 }
 
 /// Channels by their names, with not more than [`MAX_SAMPLES`] together.
-struct Channels(Vec<(Channel, ChannelObject)>);
+struct Channels<'t>(Vec<(Channel, ChannelObject<'t>)>);
 
-impl<'t> Deserialize<'t> for Channels {
-    fn deserialize<D: Deserializer<'t>>(deserializer: D) -> Result<Self, D::Error> {
+impl<'de: 't, 't> Deserialize<'de> for Channels<'t> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct Entries;
         impl<'t> Visitor<'t> for Entries {
-            type Value = Vec<(Channel, ChannelObject)>;
+            type Value = Vec<(Channel, ChannelObject<'t>)>;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str("channels by their names")
@@ -234,7 +237,7 @@ impl<'t> Deserialize<'t> for Channels {
                     if channels.iter().any(|(earlier, _)| *earlier == channel) {
                         return Err(A::Error::custom(InvalidWaveform::Repeated(channel)));
                     }
-                    let object: ChannelObject = map.next_value()?;
+                    let object: ChannelObject<'t> = map.next_value()?;
                     count += object.samples.as_ref().map_or(0, |samples| samples.0.len());
                     if count > MAX_SAMPLES {
                         return Err(A::Error::custom(ReadError::TooLong));

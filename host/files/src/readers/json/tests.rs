@@ -1,3 +1,5 @@
+use std::io::Read;
+
 use proptest::prelude::*;
 
 use super::*;
@@ -82,6 +84,43 @@ fn objects_may_share_lines() {
     let mut reader = JsonReader::new(text.as_bytes());
     let passed: Vec<_> = std::iter::from_fn(|| reader.skip().unwrap()).collect();
     assert_eq!(passed, [Skipped { number: Some(7) }; 3]);
+}
+
+/// As `jq .` prints them, a value a line: no line is an object.
+#[test]
+fn objects_may_take_many_lines() {
+    let compact = [TRACE, TRACE].concat();
+    let objects = serde_json::Deserializer::from_str(&compact).into_iter::<serde_json::Value>();
+    let pretty: Vec<String> =
+        objects.map(|object| serde_json::to_string_pretty(&object.unwrap()).unwrap()).collect();
+    assert_eq!(read(pretty.concat().as_bytes()).unwrap(), read(compact.as_bytes()).unwrap());
+    // A fault in the second one is in its own line.
+    let fault = pretty[0].clone() + "\n" + &pretty[1].replace("0.0005,", "0.0005");
+    let lines_before = pretty[0].lines().count() as u64;
+    let line = pretty[1].lines().position(|line| line.trim() == "0.0005,").unwrap() as u64;
+    let (at, reason) = read_second(&fault);
+    // It is seen at the number that follows.
+    assert!(at == lines_before + line + 2 && reason.contains("expected `,`"), "line {at}: {reason}");
+}
+
+/// The fault in the second object.
+fn read_second(text: &str) -> (u64, String) {
+    let mut reader = JsonReader::new(text.as_bytes());
+    assert!(reader.read().unwrap().is_some());
+    match reader.read() {
+        Err(ReadError::Line { line, reason }) => (line, reason),
+        other => panic!("{other:?}"),
+    }
+}
+
+/// An object that does not end takes those that follow in: what is wrong is reported, and where.
+#[test]
+fn an_object_without_its_end_is_refused_where_the_next_begins() {
+    let whole = TRACE.trim();
+    let open = &whole[..whole.len() - 1];
+    let (line, reason) = refused(&format!("{open}\n{whole}\n{whole}"));
+    let next = open.lines().count() as u64 + 1;
+    assert!(line == next && reason.contains("expected `,`"), "line {line}: {reason}");
 }
 
 /// However the text is cut into what is read at once.

@@ -5,7 +5,7 @@
 
 pub(crate) mod pieces;
 
-use std::io::BufRead;
+use std::io::{self, BufRead};
 
 use vcd::{Command, Value, VarType};
 
@@ -39,22 +39,16 @@ impl<R: BufRead> VcdReader<R> {
     }
 
     fn capture(&mut self, input: R) -> Result<Waveform, ReadError> {
-        let mut parser = vcd::Parser::new(input);
-        let Header { unit_s, facts, mut variables, left_out } = header(&mut parser)?;
+        let mut events = Events::of(input);
+        let Header { unit_s, facts, mut variables, left_out } = header(&mut events.parser)?;
         let known = Known::of(&facts);
         self.warnings.extend(left_out_warning(&left_out));
         let assigned = assign(&candidates(&variables, &known), &self.options.channels, &mut self.warnings)?;
-        let (mut now, mut changed) = (0_u64, None);
+        let mut changed = None;
         let (mut total, mut unknown) = (0, 0);
-        for command in parser {
-            let (code, value) = match event(command, now)? {
-                Some(Event::Time(time)) => {
-                    now = time;
-                    continue;
-                }
-                Some(Event::Change(code, value)) => (code, value),
-                None => continue,
-            };
+        while let Some(event) = events.next().transpose()? {
+            let Event::Change(code, value) = event else { continue };
+            let now = events.now;
             changed = Some(now);
             let is_used =
                 || assigned.iter().any(|one| variables.get(one.index).is_some_and(|of| of.code == code));
@@ -68,16 +62,22 @@ impl<R: BufRead> VcdReader<R> {
             }
         }
         self.warnings.extend(unknown_warning(unknown));
+        self.warnings.extend(events.cut_off());
+        let end = events.end(changed);
         let used: Vec<(&Assigned, &Variable)> =
             assigned.iter().filter_map(|one| Some((one, variables.get(one.index)?))).collect();
         let channels = if known.channels.is_empty() {
-            self.by_changes(&used, End { time: now, is_change: changed == Some(now) }, unit_s)?
+            self.by_changes(&used, end, unit_s)?
         } else {
-            self.by_facts(&used, &known, now, unit_s)?
+            self.by_facts(&used, &known, end.known_until(&known, unit_s), unit_s)?
         };
         if channels.iter().all(|series| series.samples.is_empty()) {
             let from_s = self.options.from_s.unwrap_or(0.0);
-            return Err(ReadError::NothingThere { from_s, start_s: 0.0, end_s: now as f64 * unit_s });
+            return Err(ReadError::NothingThere { from_s, start_s: 0.0, end_s: end.time as f64 * unit_s });
+        }
+        if !events.is_cut {
+            let counts = channels.iter().map(|series| (series.channel, series.samples.len()));
+            self.warnings.extend(known.cut_off(self.options.read_all(), counts));
         }
         let rate_hz = known.sample_rate_hz.unwrap_or_else(|| crate::readers::spacing::clock_hz(&channels));
         let channels = channels.into_iter().filter(|series| !series.samples.is_empty()).collect();
@@ -151,9 +151,23 @@ struct End {
     time: u64,
     /// Whether something changes then. Otherwise it is when what was before ends.
     is_change: bool,
+    /// Whether the dump is cut off behind it, so that not all that changes then is there.
+    is_cut: bool,
 }
 
 impl End {
+    /// The last time at which all is known: of a dump that ends before the samples it states, more may have changed at
+    /// its last time.
+    fn known_until(self, known: &Known, unit_s: f64) -> u64 {
+        let begin_s = known.start_s();
+        let last = known.channels.iter().filter_map(|(_, fact)| {
+            let sampling = Sampling::in_seconds(fact.start - begin_s, fact.period, unit_s);
+            Some(sampling.unit_of(fact.samples.checked_sub(1)? as u64))
+        });
+        let is_short = self.is_cut || last.max().is_some_and(|last| self.time < last);
+        self.time.saturating_sub(u64::from(is_short))
+    }
+
     /// How many samples are taken if one is each `step` units of the dump from 0 on.
     fn samples(self, step: f64) -> u64 {
         let steps = self.time as f64 / step;
@@ -170,6 +184,63 @@ enum Event {
     Time(u64),
     /// To a value; none to a level that is not known (`x`) or not driven (`z`).
     Change(vcd::IdCode, Option<f32>),
+}
+
+/// The text of a dump, of which the last word may be its end.
+type Ended<R> = io::Chain<R, &'static [u8]>;
+
+/// The changes of a dump, up to its end.
+struct Events<R> {
+    parser: vcd::Parser<Ended<R>>,
+    /// The time of what came last.
+    now: u64,
+    /// Whether the last line is not complete, and left out.
+    is_cut: bool,
+}
+
+impl<R: BufRead> Events<R> {
+    fn of(input: R) -> Self {
+        Self { parser: vcd::Parser::new(input.chain(b"\n")), now: 0, is_cut: false }
+    }
+
+    fn end(&self, changed: Option<u64>) -> End {
+        let Self { now, is_cut, .. } = *self;
+        End { time: now, is_change: changed == Some(now) && !is_cut, is_cut }
+    }
+
+    fn cut_off(&self) -> Option<String> {
+        self.is_cut.then(|| "the dump is cut off in its last line: it is read up to there".to_owned())
+    }
+
+    /// Whether the last word had no end but that of the text.
+    fn ends_in_a_word(&mut self) -> bool {
+        let (input, end) = self.parser.reader().get_mut();
+        end.is_empty() && input.fill_buf().is_ok_and(<[u8]>::is_empty)
+    }
+}
+
+impl<R: BufRead> Iterator for Events<R> {
+    type Item = Result<Event, ReadError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        loop {
+            let command = self.parser.next()?;
+            match event(command, self.now) {
+                Ok(None) => {}
+                Ok(Some(event)) => {
+                    if let Event::Time(time) = event {
+                        self.now = time;
+                    }
+                    return Some(Ok(event));
+                }
+                Err(_) if self.ends_in_a_word() => {
+                    self.is_cut = true;
+                    return None;
+                }
+                Err(error) => return Some(Err(error)),
+            }
+        }
+    }
 }
 
 /// What a command after the definitions means, at a time; `None` if nothing.

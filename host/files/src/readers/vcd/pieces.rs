@@ -1,26 +1,24 @@
 //! Dumps piece by piece, where all channels are sampled at the same times. A dump is gone through once before: it states
 //! neither its end nor how often there are changes.
 
-use std::fs::File;
-use std::io::BufReader;
 use std::path::Path;
 
 use super::{
-    End, Event, Header, Sampling, candidates, event, greatest_common_divisor, header, left_out_warning,
+    End, Event, Events, Header, Sampling, candidates, greatest_common_divisor, header, left_out_warning,
     unknown_warning,
 };
 use crate::facts::Known;
 use crate::pieces::{Fed, PIECE_SAMPLES};
-use crate::read::BUFFER_BYTES;
 use crate::readers::assign::{Assigned, assign};
 use crate::readers::spacing::whole_hertz;
+use crate::readers::{TextFile, open_text};
 use crate::{MAX_SAMPLES, ReadError, ReadOptions};
 use scopething_waveform::waveform::{Outline, SampleKind, Samples, SeriesOutline};
 
 /// A dump of a few bytes may state any time: more samples a byte are no use to anybody.
 const MAX_SAMPLES_A_BYTE: u64 = 10_000;
 
-type Parser = vcd::Parser<BufReader<File>>;
+type DumpEvents = Events<TextFile>;
 
 /// The channels that are read of a dump.
 struct Dump {
@@ -42,10 +40,14 @@ struct Moments {
 
 /// Goes through a dump once and begins to read it; `None` if it must be read as a whole.
 pub(crate) fn open(path: &Path, options: &ReadOptions) -> Option<Fed> {
-    let (mut parser, mut warnings) = (parser(path).ok()?, Vec::new());
-    let dump = Dump::begin(&mut parser, options, &mut warnings).ok()?;
-    let (end, common) = dump.scan(parser, &mut warnings)?;
+    let (mut events, mut warnings) = (Events::of(open_text(path).ok()?), Vec::new());
+    let dump = Dump::begin(&mut events, options, &mut warnings).ok()?;
+    let (end, common) = dump.scan(events, &mut warnings)?;
     let (outline, moments) = dump.outline(end, common, options)?;
+    if !end.is_cut {
+        let counts = outline.channels.iter().map(|series| (series.channel, series.count));
+        warnings.extend(dump.known.cut_off(options.read_all(), counts));
+    }
     let samples = (moments.end - moments.first).checked_mul(outline.channels.len() as u64)?;
     let bytes = path.metadata().ok()?.len();
     if samples > (MAX_SAMPLES as u64).max(bytes.saturating_mul(MAX_SAMPLES_A_BYTE)) {
@@ -54,24 +56,20 @@ pub(crate) fn open(path: &Path, options: &ReadOptions) -> Option<Fed> {
     let (path, options) = (path.to_owned(), options.clone());
     let kinds: Vec<SampleKind> = outline.channels.iter().map(|series| series.kind).collect();
     Some(Fed::begin(outline, warnings, move |send| {
-        let mut parser = self::parser(&path)?;
-        let dump = Dump::begin(&mut parser, &options, &mut Vec::new())?;
-        dump.read(parser, moments, &kinds, send)
+        let mut events = Events::of(open_text(&path)?);
+        let dump = Dump::begin(&mut events, &options, &mut Vec::new())?;
+        dump.read(events, moments, &kinds, send)
     }))
-}
-
-fn parser(path: &Path) -> Result<Parser, ReadError> {
-    Ok(vcd::Parser::new(BufReader::with_capacity(BUFFER_BYTES, File::open(path)?)))
 }
 
 impl Dump {
     /// Goes past the definitions.
     fn begin(
-        parser: &mut Parser,
+        events: &mut DumpEvents,
         options: &ReadOptions,
         warnings: &mut Vec<String>,
     ) -> Result<Self, ReadError> {
-        let Header { unit_s, facts, variables, left_out } = header(parser)?;
+        let Header { unit_s, facts, variables, left_out } = header(&mut events.parser)?;
         let known = Known::of(&facts);
         warnings.extend(left_out_warning(&left_out));
         let mut assigned = assign(&candidates(&variables, &known), &options.channels, warnings)?;
@@ -89,24 +87,20 @@ impl Dump {
     }
 
     /// The last time, and the greatest divisor of all times of changes.
-    fn scan(&self, parser: Parser, warnings: &mut Vec<String>) -> Option<(End, u64)> {
-        let (mut now, mut changed, mut common, mut unknown) = (0, None, 0, 0);
-        for command in parser {
-            match event(command, now).ok()? {
-                Some(Event::Time(time)) => now = time,
-                Some(Event::Change(code, value)) => {
-                    changed = Some(now);
-                    if self.codes.contains(&code) {
-                        unknown += usize::from(value.is_none());
-                        common = greatest_common_divisor(now, common);
-                    }
-                }
-                None => {}
+    fn scan(&self, mut events: DumpEvents, warnings: &mut Vec<String>) -> Option<(End, u64)> {
+        let (mut changed, mut common, mut unknown) = (None, 0, 0);
+        while let Some(event) = events.next().transpose().ok()? {
+            let Event::Change(code, value) = event else { continue };
+            changed = Some(events.now);
+            if self.codes.contains(&code) {
+                unknown += usize::from(value.is_none());
+                common = greatest_common_divisor(events.now, common);
             }
         }
         warnings.extend(unknown_warning(unknown));
-        let end = End { time: now, is_change: changed == Some(now) };
-        Some((end, greatest_common_divisor(now, common)))
+        warnings.extend(events.cut_off());
+        let end = events.end(changed);
+        Some((end, greatest_common_divisor(end.time, common)))
     }
 
     /// What the dump holds, and when its samples are taken; `None` if not all channels are sampled at the same times.
@@ -134,9 +128,10 @@ impl Dump {
             None => return None,
         };
         let (first, count) = window.of(start_s, period_s);
-        let there = moments.sampling.samples_until(end.time);
+        let known_until = end.known_until(&self.known, self.unit_s);
+        let there = moments.sampling.samples_until(known_until);
         let mut last = moments.end.min(first.saturating_add(count)).min(there);
-        while last > first && moments.sampling.unit_of(last - 1) > end.time {
+        while last > first && moments.sampling.unit_of(last - 1) > known_until {
             last -= 1;
         }
         let moments = Moments { first, end: last, ..moments };
@@ -160,7 +155,7 @@ impl Dump {
     /// Hands over the samples at all moments.
     fn read(
         &self,
-        parser: Parser,
+        mut events: DumpEvents,
         moments: Moments,
         kinds: &[SampleKind],
         send: &mut dyn FnMut(Vec<Samples>) -> bool,
@@ -173,22 +168,19 @@ impl Dump {
             kinds,
             piece: kinds.iter().map(|kind| kind.none()).collect(),
         };
-        let mut now = 0;
-        for command in parser {
-            match event(command, now)? {
-                Some(Event::Time(time)) => {
+        while let Some(event) = events.next().transpose()? {
+            match event {
+                Event::Time(time) => {
                     if !held.take_before(time, send) {
                         return Ok(());
                     }
-                    now = time;
                 }
-                Some(Event::Change(code, value)) => {
+                Event::Change(code, value) => {
                     let places = self.codes.iter().zip(&mut held.values);
                     places
                         .filter(|(of, _)| **of == code)
                         .for_each(|(_, place)| *place = value.unwrap_or(0.0));
                 }
-                None => {}
             }
         }
         if held.take_before(u64::MAX, send) && held.piece.first().is_some_and(|one| !one.is_empty()) {

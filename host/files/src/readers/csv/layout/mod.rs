@@ -310,6 +310,21 @@ impl Layout {
         }
     }
 
+    /// Whether a line has all cells that are read, each with a number or nothing, and something in the last.
+    pub(super) fn is_row(&self, line: Line<'_>) -> bool {
+        let clock = match self.clock {
+            Clock::Column { place, .. } => Some(place),
+            Clock::Even { .. } => None,
+        };
+        let is_read = |place: usize| {
+            let mut cells = self.separator.cells(line.text).skip(place);
+            let cell = cells.next();
+            let is_last = cells.next().is_none();
+            cell.is_some_and(|cell| (cell.is_empty() && !is_last) || self.separator.number(cell).is_some())
+        };
+        self.columns.iter().map(|column| column.place).chain(clock).all(is_read)
+    }
+
     /// The time in seconds that a cell has in units of `scale`.
     pub(super) fn time_in(&self, line: Line<'_>, cell: &str, scale: f64) -> Result<f64, ReadError> {
         let time = self.separator.number(cell).filter(|time| time.is_finite());
