@@ -272,7 +272,7 @@ mod tests {
 
     /// As a task that never ends.
     async fn serve<P: DirectPort>(bridge: &Bridge<FakeFlash>, clock: End<'_>, port: P) {
-        direct::serve(bridge, clock, port).await
+        direct::serve(bridge, clock, port).await;
     }
 
     fn with_service(test: impl FnOnce(&Computer, &mut Service<'_>)) {

@@ -239,7 +239,10 @@ pub(super) fn warn_of_left_out(formats: &[Format], channels: impl Iterator<Item 
         let left_out = format.left_out(channels.clone());
         if !left_out.is_empty() {
             let names: Vec<String> = left_out.iter().map(Channel::to_string).collect();
-            print_warning!("a {format} file has no place for logic lines: it is without {}", names.join(", "));
+            print_warning!(
+                "a {format} file has no place for logic lines: it is without {}",
+                names.join(", ")
+            );
         }
     }
 }

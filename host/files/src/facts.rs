@@ -167,8 +167,9 @@ impl Known {
         }
         counts.find_map(|(channel, count)| {
             let stated = self.channel(channel)?.samples;
-            (count < stated)
-                .then(|| format!("it is cut off: it should have {stated} samples of {channel}, and has {count}"))
+            (count < stated).then(|| {
+                format!("it is cut off: it should have {stated} samples of {channel}, and has {count}")
+            })
         })
     }
 

@@ -48,8 +48,15 @@ fn read(path: &Path, format: Format, options: &ReadOptions) -> Waveform {
     open_with(path, format, options).unwrap().read().unwrap().unwrap()
 }
 
-/// All pieces in one.
+/// All pieces in one, which are several.
 fn gathered(pieces: &mut dyn Pieces) -> Waveform {
+    let (waveform, count) = gathered_and_counted(pieces);
+    assert!(count > 1, "there are several");
+    waveform
+}
+
+/// All pieces in one, and how many there were.
+fn gathered_and_counted(pieces: &mut dyn Pieces) -> (Waveform, usize) {
     let outline = pieces.outline().clone();
     let mut samples: Vec<Samples> = outline.channels.iter().map(|series| series.kind.none()).collect();
     let mut count = 0;
@@ -58,13 +65,12 @@ fn gathered(pieces: &mut dyn Pieces) -> Waveform {
         assert!(piece.iter().all(|samples| samples.len() <= 1 << 16), "a piece is small");
         samples.iter_mut().zip(&piece).for_each(|(samples, more)| samples.append(more));
     }
-    assert!(count > 1, "there are several");
     let channels = outline.channels.iter().zip(samples).map(|(series, samples)| {
         assert_eq!(samples.len(), series.count, "as many as the outline states");
         let (start_s, period_s) = (series.start_s, series.period_s);
         Series { label: series.label.clone(), ..Series::new(series.channel, start_s, period_s, samples) }
     });
-    Waveform::new(outline.sample_rate_hz, channels.collect(), outline.details).unwrap()
+    (Waveform::new(outline.sample_rate_hz, channels.collect(), outline.details).unwrap(), count)
 }
 
 #[test]
@@ -180,7 +186,10 @@ fn short_waveform() -> Waveform {
     let levels = (0..60).map(|index| u8::from(index % 3 == 2)).collect();
     let channels = vec![
         Series::new(Channel::A, 0.0, 1e-6, Samples::Volts(volts)),
-        Series { label: Some("µL".to_owned()), ..Series::new(Channel::L[0], 0.0, 1e-6, Samples::Levels(levels)) },
+        Series {
+            label: Some("µL".to_owned()),
+            ..Series::new(Channel::L[0], 0.0, 1e-6, Samples::Levels(levels))
+        },
     ];
     Waveform::new(1e6, channels, Details::default()).unwrap()
 }
@@ -205,7 +214,9 @@ fn text_is_read_in_the_encodings_of_others() {
             std::fs::write(&path, bytes).unwrap();
             assert_eq!(read(&path, format, &ReadOptions::default()), whole, "{format}, {encoding}");
             match open_pieces(&path, format, &ReadOptions::default()) {
-                Some(mut pieces) => assert_eq!(gathered(pieces.as_mut()), whole, "{format}, {encoding}"),
+                Some(mut pieces) => {
+                    assert_eq!(gathered_and_counted(pieces.as_mut()).0, whole, "{format}, {encoding}")
+                }
                 None => assert_eq!(format, Format::Json, "{encoding}"),
             }
         }
@@ -236,7 +247,7 @@ fn truncated_text_is_a_warning() {
             }
             let mut pieces = open_pieces(&path, format, &ReadOptions::default()).unwrap();
             assert_eq!(pieces.warnings(), warnings, "{}", cut());
-            assert_eq!(gathered(pieces.as_mut()), read, "{}", cut());
+            assert_eq!(gathered_and_counted(pieces.as_mut()).0, read, "{}", cut());
         }
         std::fs::write(&path, &bytes[..bytes.len() - 1]).unwrap();
         let mut reader = open_with(&path, format, &ReadOptions::default()).unwrap();

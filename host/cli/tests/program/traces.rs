@@ -3,9 +3,9 @@
 use std::fs;
 use std::path::Path;
 
+use crate::support::{Finished, number, scopething_in};
 #[cfg(target_os = "linux")]
 use crate::support::{Running, peak_memory_kib, program};
-use crate::support::{Finished, number, scopething_in};
 use serde_json::Value;
 
 /// Records three traces of a sine of 1 kHz from 0 to 3 V, and gives the name of their file.

@@ -178,7 +178,7 @@ fn unsupported_stream_is_refused_at_the_start() {
     };
     let slow = StreamHeader { row_ticks: 400_000_000, ..header(&A_AND_L3) };
     for format in [Format::Sr, Format::Wav] {
-        assert!(create(format, &slow).unwrap().contains("0.1 samples a second"));
+        assert!(create(format, &slow).unwrap().contains("a sample rate of 100.00 mHz"));
     }
     let logic = header(&[(Channel::L[0], Part::Sample)]);
     assert!(create(Format::Wav, &logic).unwrap().contains("analog"));

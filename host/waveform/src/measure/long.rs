@@ -7,8 +7,8 @@ use scopething_core::analysis::{
 use scopething_core::trace::SampleTimes;
 
 use super::{
-    AnalogMeasurements, ChannelAnalysis, LogicMeasurements, MeasuredPart, Measurements, Spectrum, SpectrumError,
-    WaveformAnalysis, Window, averaged, delay, delays, sound,
+    AnalogMeasurements, ChannelAnalysis, LogicMeasurements, MeasuredPart, Measurements, Spectrum,
+    SpectrumError, WaveformAnalysis, Window, averaged, delay, delays, sound,
 };
 use crate::clipping::{Clipping, Ends};
 use crate::waveform::{Details, Range, SampleKind, Samples, SeriesOutline};

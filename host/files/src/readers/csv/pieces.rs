@@ -7,8 +7,8 @@ use super::lines::Line;
 use super::{Begin, CsvReader};
 use crate::facts::Known;
 use crate::pieces::Fed;
-use crate::readers::{TextFile, open_text};
 use crate::readers::table_pieces::{RowPieces, TableScan};
+use crate::readers::{TextFile, open_text};
 use crate::{ReadError, ReadOptions};
 
 /// A row as numbers, in memory that is used again for the next.

@@ -116,7 +116,8 @@ impl<R: BufRead> JsonReader<R> {
 impl<R: BufRead + Send> TraceReader for JsonReader<R> {
     fn read(&mut self) -> Result<Option<Waveform>, ReadError> {
         self.unless_failed(|reader| {
-            let recording = reader.next(|text, line| parsed::<RecordingObject>(text, line)?.recording(line))?;
+            let recording =
+                reader.next(|text, line| parsed::<RecordingObject>(text, line)?.recording(line))?;
             recording.map(|recording| part_of(recording, &reader.options)).transpose()
         })
     }

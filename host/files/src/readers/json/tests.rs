@@ -89,7 +89,8 @@ fn objects_may_share_lines() {
 /// As `jq .` prints them, a value a line: no line is an object.
 #[test]
 fn objects_may_take_many_lines() {
-    let compact = [TRACE, TRACE].concat();
+    // What is no number is not even the same as itself.
+    let compact = TRACE.replace("[1.5, null]", "[1.5, 2.5]").repeat(2);
     let objects = serde_json::Deserializer::from_str(&compact).into_iter::<serde_json::Value>();
     let pretty: Vec<String> =
         objects.map(|object| serde_json::to_string_pretty(&object.unwrap()).unwrap()).collect();
@@ -117,7 +118,7 @@ fn read_second(text: &str) -> (u64, String) {
 #[test]
 fn an_object_without_its_end_is_refused_where_the_next_begins() {
     let whole = TRACE.trim();
-    let open = &whole[..whole.len() - 1];
+    let open = whole[..whole.len() - 1].trim_end();
     let (line, reason) = refused(&format!("{open}\n{whole}\n{whole}"));
     let next = open.lines().count() as u64 + 1;
     assert!(line == next && reason.contains("expected `,`"), "line {line}: {reason}");

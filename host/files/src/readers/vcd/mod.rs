@@ -156,15 +156,15 @@ struct End {
 }
 
 impl End {
-    /// The last time at which all is known: of a dump that ends before the samples it states, more may have changed at
-    /// its last time.
+    /// The last time at which all is known: of a dump that ends before the samples it states do, more may have changed
+    /// at its last time.
     fn known_until(self, known: &Known, unit_s: f64) -> u64 {
         let begin_s = known.start_s();
         let last = known.channels.iter().filter_map(|(_, fact)| {
             let sampling = Sampling::in_seconds(fact.start - begin_s, fact.period, unit_s);
             Some(sampling.unit_of(fact.samples.checked_sub(1)? as u64))
         });
-        let is_short = self.is_cut || last.max().is_some_and(|last| self.time < last);
+        let is_short = self.is_cut || last.max().is_some_and(|last| self.time <= last);
         self.time.saturating_sub(u64::from(is_short))
     }
 
