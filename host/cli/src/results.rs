@@ -237,7 +237,8 @@ impl Results {
 pub(super) fn warn_of_left_out(formats: &[Format], channels: impl Iterator<Item = Channel> + Clone) {
     for format in formats {
         let left_out = format.left_out(channels.clone());
-        if !left_out.is_empty() {
+        // A file that would hold nothing is refused.
+        if !left_out.is_empty() && left_out.len() < channels.clone().count() {
             let names: Vec<String> = left_out.iter().map(Channel::to_string).collect();
             print_warning!(
                 "a {format} file has no place for logic lines: it is without {}",
