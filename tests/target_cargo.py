@@ -5,6 +5,16 @@ rustc-web, which brings the sources of the standard library.
 import os
 import subprocess
 
+# The targets of boards: Debian's tools for each, and how its programs run here.
+TOOLS = {
+    "aarch64-unknown-linux-gnu": "aarch64-linux-gnu-",
+    "armv7-unknown-linux-gnueabihf": "arm-linux-gnueabihf-",
+}
+EMULATORS = {
+    "aarch64-unknown-linux-gnu": ["qemu-aarch64", "-L", "/usr/aarch64-linux-gnu"],
+    "armv7-unknown-linux-gnueabihf": ["qemu-arm", "-L", "/usr/arm-linux-gnueabihf"],
+}
+
 
 def has_rustup_target(target, directory):
     try:

@@ -265,6 +265,39 @@ static void links_that_fail(void) {
     close_scope();
 }
 
+/* Numbers of a link that make no sense do no harm, nor does a clock that jumps between two captures. */
+static void odd_links(void) {
+    static const uint32_t numbers[] = {0, 1, UINT32_MAX};
+    for (int i = 0; i < 3; i++) {
+        for (int j = 0; j < 3; j++) {
+            open_scope();
+            ScopethingCoreLink link = usual_link();
+            link.bytes_per_second = numbers[i];
+            /* 0 and 1 are sooner than an answer can come: that it is late is an error, of one kind or another. */
+            link.round_trip_us = numbers[j];
+            EXPECT(scopething_core_init(&scope, &link) == SCOPETHING_CORE_OK);
+            ScopethingCoreStatus status = scopething_core_open(&scope);
+            EXPECT(status == SCOPETHING_CORE_OK || numbers[j] < 2);
+            ScopethingCoreRequest request = usual();
+            request.samples = 12288;
+            EXPECT(scopething_core_plan(&scope, &request, &trace) == SCOPETHING_CORE_OK);
+            status = scopething_core_capture(&scope, &trace, NULL, NULL);
+            EXPECT(status == SCOPETHING_CORE_OK || numbers[j] < 2);
+            close_scope();
+        }
+    }
+    open_scope();
+    ScopethingCoreRequest request = usual();
+    EXPECT(scopething_core_plan(&scope, &request, &trace) == SCOPETHING_CORE_OK);
+    /* A second, an hour, 46 days; and back by what a counter of 32 bits wraps around at. */
+    static const uint64_t jumps[] = {0 - UINT64_C(1000000), UINT64_C(3600000000), 0 - (UINT64_C(1) << 32), UINT64_C(4000000000000)};
+    for (size_t i = 0; i < sizeof jumps / sizeof *jumps; i++) {
+        tcp.advance_us += jumps[i];
+        EXPECT(scopething_core_capture(&scope, &trace, NULL, NULL) == SCOPETHING_CORE_OK);
+    }
+    close_scope();
+}
+
 static void generators(void) {
     open_scope();
     ScopethingCoreInfo info;
@@ -345,6 +378,8 @@ int main(int argc, char **argv) {
     puts("cancelling: ok");
     links_that_fail();
     puts("links that fail: ok");
+    odd_links();
+    puts("odd links: ok");
     generators();
     puts("generators: ok");
     a_stream();

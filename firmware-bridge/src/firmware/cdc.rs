@@ -1,19 +1,17 @@
 //! The computer's end of one cable: a USB device with two serial ports (CDC-ACM), of messages and of the BitScope itself.
 
-use core::task::Poll;
-
-use embassy_futures::poll_once;
-use embassy_futures::select::{Either, Either3, select, select3};
 use embassy_rp::Peri;
 use embassy_rp::interrupt::typelevel::{Binding, USBCTRL_IRQ};
 use embassy_rp::peripherals::USB;
 use embassy_rp::usb::{Driver, InterruptHandler};
-use embassy_time::{Duration, Instant, Timer, with_timeout};
+use embassy_time::{Duration, with_timeout};
 use embassy_usb::class::cdc_acm::{CdcAcmClass, ControlChanged, Receiver, Sender, State};
 use embassy_usb::{Builder, Config, UsbDevice};
-use embedded_io_async::{ErrorType, Read, Write};
-use scopething_bridge::uplink::direct::DirectPort;
+use embedded_io_async::{BufRead, ErrorType, Read, Write};
+use scopething_bridge::uplink::dtr_port::{DtrPort, Lines};
 use static_cell::{ConstStaticCell, StaticCell};
+
+use super::clock::BoardClock;
 
 /// For tests, by <https://pid.codes/1209/0001/>: whoever hands boards out needs one of their own.
 const VENDOR: u16 = 0x1209;
@@ -25,14 +23,14 @@ const PACKET_BYTES: usize = 64;
 /// A computer that takes nothing for so long has nobody who reads: what is left is lost, as on a wire that ends nowhere; all but
 /// one packet, which whoever opens the port next gets.
 const WRITE_LIMIT: Duration = Duration::from_millis(500);
-/// A port that was never opened by DTR is taken for closed after so long without a byte.
-const SILENCE: Duration = Duration::from_secs(60);
 
 type UsbDriver = Driver<'static, USB>;
 /// The device, which answers the computer's requests while it runs.
 pub(super) type Device = UsbDevice<'static, UsbDriver>;
 /// The port of messages: what it receives and what it sends.
 pub(super) type MessagePort = (PortReceiver, PortSender);
+/// The port that is the BitScope itself.
+pub(super) type ScopePort = DtrPort<PortReceiver, PortSender, PortLines, BoardClock>;
 
 /// Makes the device, with a serial number: the device itself, the port of messages, the port of the BitScope.
 pub(super) fn start(
@@ -57,13 +55,8 @@ pub(super) fn start(
     let (sender, receiver) = CdcAcmClass::new(&mut builder, messages, packet).split();
     let messages = (PortReceiver::new(receiver), PortSender::new(sender));
     let (sender, receiver, control) = CdcAcmClass::new(&mut builder, scope, packet).split_with_control();
-    let scope = ScopePort {
-        receiver: PortReceiver::new(receiver),
-        sender: PortSender::new(sender),
-        control,
-        by_dtr: false,
-        silent_at: Instant::MAX,
-    };
+    let scope =
+        DtrPort::new(PortReceiver::new(receiver), PortSender::new(sender), PortLines(control), BoardClock);
     (builder.build(), messages, scope)
 }
 
@@ -98,37 +91,37 @@ impl PortReceiver {
     const fn new(receiver: Receiver<'static, UsbDriver>) -> Self {
         Self { receiver, packet: [0; PACKET_BYTES], start: 0, end: 0 }
     }
-
-    /// Waits until there is something to read.
-    async fn filled(&mut self) -> Result<(), Disabled> {
-        while self.start == self.end {
-            self.receiver.wait_connection().await;
-            // The place first: a read that is dropped leaves the packet empty.
-            let count = self.receiver.read_packet(&mut self.packet).await.map_err(|_| Disabled)?;
-            (self.start, self.end) = (0, count);
-        }
-        Ok(())
-    }
-
-    fn take(&mut self, bytes: &mut [u8]) -> usize {
-        let left = self.packet.get(self.start..self.end).unwrap_or_default();
-        let count = left.len().min(bytes.len());
-        for (place, byte) in bytes.iter_mut().zip(left) {
-            *place = *byte;
-        }
-        self.start += count;
-        count
-    }
 }
 
 impl ErrorType for PortReceiver {
     type Error = Disabled;
 }
 
+impl BufRead for PortReceiver {
+    async fn fill_buf(&mut self) -> Result<&[u8], Disabled> {
+        while self.start == self.end {
+            self.receiver.wait_connection().await;
+            // The place first: a read that is dropped leaves the packet empty.
+            let count = self.receiver.read_packet(&mut self.packet).await.map_err(|_| Disabled)?;
+            (self.start, self.end) = (0, count);
+        }
+        Ok(self.packet.get(self.start..self.end).unwrap_or_default())
+    }
+
+    fn consume(&mut self, count: usize) {
+        self.start = self.end.min(self.start + count);
+    }
+}
+
 impl Read for PortReceiver {
     async fn read(&mut self, bytes: &mut [u8]) -> Result<usize, Disabled> {
-        self.filled().await?;
-        Ok(self.take(bytes))
+        let filled = self.fill_buf().await?;
+        let count = filled.len().min(bytes.len());
+        for (place, byte) in bytes.iter_mut().zip(filled) {
+            *place = *byte;
+        }
+        self.consume(count);
+        Ok(count)
     }
 }
 
@@ -173,77 +166,15 @@ impl Write for PortSender {
     }
 }
 
-/// The port that is the BitScope itself: open while its DTR is set, or, for software that leaves DTR alone, for a minute after
-/// each byte.
-pub(super) struct ScopePort {
-    receiver: PortReceiver,
-    sender: PortSender,
-    control: ControlChanged<'static>,
-    /// DTR has been set since it was opened.
-    by_dtr: bool,
-    /// When it counts as closed, if nothing is received and DTR was never set.
-    silent_at: Instant,
-}
+/// The lines of a port.
+pub(super) struct PortLines(ControlChanged<'static>);
 
-impl ScopePort {
-    fn take(&mut self, bytes: &mut [u8]) -> usize {
-        self.silent_at = Instant::now() + SILENCE;
-        self.receiver.take(bytes)
-    }
-}
-
-impl ErrorType for ScopePort {
-    type Error = Disabled;
-}
-
-impl Read for ScopePort {
-    async fn read(&mut self, bytes: &mut [u8]) -> Result<usize, Disabled> {
-        loop {
-            self.by_dtr |= self.control.dtr();
-            if self.by_dtr && !self.control.dtr() {
-                // What was sent ahead of the closing goes first: left here, it would be taken for software without DTR.
-                return match poll_once(self.receiver.filled()) {
-                    Poll::Ready(filled) => filled.map(|()| self.take(bytes)),
-                    Poll::Pending => Ok(0),
-                };
-            }
-            let silence = async {
-                if self.by_dtr {
-                    core::future::pending::<()>().await;
-                }
-                Timer::at(self.silent_at).await;
-            };
-            match select3(self.receiver.filled(), self.control.control_changed(), silence).await {
-                Either3::First(filled) => {
-                    filled?;
-                    return Ok(self.take(bytes));
-                }
-                Either3::Second(()) => {}
-                Either3::Third(()) => return Ok(0),
-            }
-        }
-    }
-}
-
-impl Write for ScopePort {
-    async fn write(&mut self, bytes: &[u8]) -> Result<usize, Disabled> {
-        self.sender.write(bytes).await
+impl Lines for PortLines {
+    fn dtr(&self) -> bool {
+        self.0.dtr()
     }
 
-    async fn flush(&mut self) -> Result<(), Disabled> {
-        self.sender.flush().await
-    }
-}
-
-impl DirectPort for ScopePort {
-    async fn opened(&mut self) {
-        self.by_dtr = false;
-        while !self.control.dtr() {
-            match select(self.receiver.filled(), self.control.control_changed()).await {
-                Either::First(Ok(())) => break,
-                Either::First(Err(Disabled)) | Either::Second(()) => {}
-            }
-        }
-        self.silent_at = Instant::now() + SILENCE;
+    async fn changed(&self) {
+        self.0.control_changed().await;
     }
 }

@@ -5,6 +5,7 @@
 
 mod answer;
 pub mod direct;
+pub mod dtr_port;
 
 use answer::Answers;
 pub use answer::{About, Board};

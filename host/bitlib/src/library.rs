@@ -5,6 +5,7 @@
 
 use std::sync::{Arc, Mutex};
 
+use host::bindings::OfProcess;
 use host::failure::{Failure, Kind};
 
 use crate::device::{Device, Shared, State, lock};
@@ -54,7 +55,8 @@ pub(crate) struct Library {
     failure: Option<Failure>,
 }
 
-static LIBRARY: Mutex<Library> = Mutex::new(Library { scopes: Vec::new(), selected: 0, failure: None });
+/// A process that was forked has nothing open: the threads that have the devices stayed behind.
+static LIBRARY: OfProcess<Mutex<Library>> = OfProcess::new();
 
 /// How a trace goes on for whoever has started it.
 enum Started {
@@ -84,7 +86,7 @@ fn number_of(failure: &Failure) -> i32 {
 
 /// Runs a call with the selected device. `without` is what the call answers if none is open.
 pub(crate) fn with_settings<T>(without: T, call: impl FnOnce(&mut Settings) -> T) -> T {
-    let mut library = lock(&LIBRARY);
+    let mut library = lock(LIBRARY.get());
     library.scope().map_or(without, |scope| call(&mut scope.settings))
 }
 
@@ -130,19 +132,19 @@ pub(crate) fn open(argument: &str, count: i32) -> i32 {
     };
     let failure = if scopes.is_empty() { failure.or_else(not_understood) } else { None };
     let opened = counted(scopes.len());
-    *lock(&LIBRARY) = Library { scopes, selected: 0, failure };
+    *lock(LIBRARY.get()) = Library { scopes, selected: 0, failure };
     opened
 }
 
 /// Closes all devices.
 pub(crate) fn close() {
     // Ending what they do takes its time, which others need not wait for.
-    let closing = std::mem::take(&mut *lock(&LIBRARY));
+    let closing = std::mem::take(&mut *lock(LIBRARY.get()));
     drop(closing);
 }
 
 pub(crate) fn count(what: i32) -> i32 {
-    let mut library = lock(&LIBRARY);
+    let mut library = lock(LIBRARY.get());
     let devices = counted(library.scopes.len());
     match library.scope() {
         None => ASK,
@@ -156,7 +158,7 @@ pub(crate) fn count(what: i32) -> i32 {
 
 /// Selects a device (0), a channel (1) or a source (2).
 pub(crate) fn select(what: i32, index: i32) -> i32 {
-    let mut library = lock(&LIBRARY);
+    let mut library = lock(LIBRARY.get());
     if what == 0 {
         let known = usize::try_from(index).ok().filter(|&index| index < library.scopes.len());
         library.selected = known.unwrap_or(library.selected);
@@ -171,7 +173,7 @@ pub(crate) fn select(what: i32, index: i32) -> i32 {
 }
 
 pub(crate) fn text(about: About) -> String {
-    let mut library = lock(&LIBRARY);
+    let mut library = lock(LIBRARY.get());
     let text = library.scope().map(|scope| match about {
         About::Name => scope.name.clone(),
         About::Id => scope.id.clone(),
@@ -181,12 +183,12 @@ pub(crate) fn text(about: About) -> String {
 }
 
 pub(crate) fn state() -> i32 {
-    let mut library = lock(&LIBRARY);
+    let mut library = lock(LIBRARY.get());
     library.scope().map_or(IDLE, Scope::state)
 }
 
 pub(crate) fn error() -> i32 {
-    let mut library = lock(&LIBRARY);
+    let mut library = lock(LIBRARY.get());
     let nothing = library.failure.as_ref().map_or(NO_DEVICE, number_of);
     library.scope().map_or(nothing, |scope| {
         scope.state();
@@ -196,7 +198,7 @@ pub(crate) fn error() -> i32 {
 
 /// What went wrong last with the selected device, or why nothing is open; none if nothing is wrong.
 pub(crate) fn failure() -> Option<String> {
-    let mut library = lock(&LIBRARY);
+    let mut library = lock(LIBRARY.get());
     let nothing = library.failure.clone();
     let failure = library.scope().map_or(nothing, |scope| {
         scope.state();
@@ -208,7 +210,7 @@ pub(crate) fn failure() -> Option<String> {
 /// Ends what the selected device does. As the vendor's library it reports 0 whether that was anything or not.
 pub(crate) fn halt() {
     // Whoever waits for the trace has not got the library.
-    if let Some(scope) = lock(&LIBRARY).scope() {
+    if let Some(scope) = lock(LIBRARY.get()).scope() {
         scope.state = IDLE;
         scope.settings.is_halted = true;
         if let Some(device) = &mut scope.device {
@@ -220,7 +222,7 @@ pub(crate) fn halt() {
 /// Starts a trace and waits for its end, unless the program will ask for it. Whether it has ended well, or goes on.
 pub(crate) fn trace(timeout_s: f64, is_asynchronous: bool) -> bool {
     let started =
-        lock(&LIBRARY).scope().map_or(Started::Refused, |scope| scope.trace(timeout_s, is_asynchronous));
+        lock(LIBRARY.get()).scope().map_or(Started::Refused, |scope| scope.trace(timeout_s, is_asynchronous));
     match started {
         Started::Refused => false,
         Started::Running => true,
@@ -230,7 +232,7 @@ pub(crate) fn trace(timeout_s: f64, is_asynchronous: bool) -> bool {
 
 /// Reads samples of the selected channel, and counts them.
 pub(crate) fn acquire(to: &mut [f64]) -> usize {
-    let mut library = lock(&LIBRARY);
+    let mut library = lock(LIBRARY.get());
     let Some(scope) = library.scope() else { return 0 };
     let Some(State::Done(samples)) = scope.device.as_ref().map(|device| device.shared.state()) else {
         return 0;

@@ -4,11 +4,13 @@ use std::collections::BTreeSet;
 use std::ffi::{CStr, CString, c_char};
 use std::sync::Mutex;
 
+use host::bindings::OfProcess;
+
 use crate::device::lock;
 
 /// The texts that were given out. Whoever has one may keep it: so none is ever freed. Names are the same few; messages, in
 /// which there may be any number, have half of the room.
-static TEXTS: Mutex<BTreeSet<&'static CStr>> = Mutex::new(BTreeSet::new());
+static TEXTS: OfProcess<Mutex<BTreeSet<&'static CStr>>> = OfProcess::new();
 /// The most of them: beyond, a program opens ever new links, and gets an empty text for its name.
 const MAX_TEXTS: usize = 1024;
 
@@ -29,7 +31,7 @@ pub(crate) fn kept_message(text: &str) -> *const c_char {
 fn kept_within(most: usize, text: &str, instead: &'static CStr) -> *const c_char {
     let bytes: Vec<u8> = text.bytes().take_while(|&byte| byte != 0).collect();
     let text = CString::new(bytes).unwrap_or_default();
-    let mut texts = lock(&TEXTS);
+    let mut texts = lock(TEXTS.get());
     if let Some(known) = texts.get(text.as_c_str()) {
         return known.as_ptr();
     }

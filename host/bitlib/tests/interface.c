@@ -6,7 +6,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <time.h>
+#include <unistd.h>
 
 #define EXPECT(condition) \
     do { \
@@ -259,6 +261,27 @@ static void several_devices(void) {
     BL_Close();
 }
 
+/* A process that was forked has nothing open, and can open for itself, whatever its parent is in the middle of. */
+static void forked(void) {
+    set_up(BL_MODE_FAST, 1e6, 100);
+    EXPECT(BL_Trigger(2.0, BL_TRIG_RISE) && BL_Trace(BL_TRACE_FOREVER, BL_ASYNCHRONOUS) == TRUE);
+    pid_t child = fork();
+    EXPECT(child >= 0);
+    if (child == 0) {
+        alarm(20);
+        EXPECT(BL_Count(BL_COUNT_DEVICE) == -1 && BL_State() == BL_STATE_IDLE && *BL_ID() == 0);
+        EXPECT(BL_Trace(BL_TRACE_FOREVER, BL_SYNCHRONOUS) == FALSE && BL_Halt() == 0);
+        BL_Close();
+        EXPECT(BL_Open("NIL:BS000501", 1) == 1 && strcmp(BL_ID(), "SIMULATE") == 0);
+        BL_Close();
+        _exit(0);
+    }
+    int status;
+    EXPECT(waitpid(child, &status, 0) == child && status == 0);
+    /* The parent's is as it was. */
+    EXPECT(BL_State() == BL_STATE_ACTIVE && BL_Halt() == 0 && BL_State() == BL_STATE_IDLE);
+}
+
 #define RUN(test, ...) \
     do { \
         double started = seconds(); \
@@ -279,6 +302,7 @@ int main(int argc, char **argv) {
     RUN(stream);
     RUN(asynchronous);
     RUN(halted_from_elsewhere);
+    RUN(forked);
     RUN(full_buffers);
     RUN(nonsense);
     BL_Close();

@@ -8,6 +8,7 @@
  * - All functions may be called from any thread. A scope does one thing at a time: what comes meanwhile is
  *   SCOPETHING_ERROR_BUSY. Cancelling, polling, waiting and closing are allowed at any time.
  * - A callback runs on the thread that called the function it was given to. It may not close the scope it is called for.
+ * - After fork, the child has none of its parent's handles; it opens its own.
  * - Numbers have their unit in the name: _s seconds, _hz hertz, _v volts.
  */
 

@@ -4,6 +4,8 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <exception>
+#include <functional>
 #include <stdexcept>
 #include <string>
 #include <utility>
@@ -59,7 +61,68 @@ private:
     std::uint64_t handle_;
 };
 
+/// A progress function of C++ as the library calls one: what it throws goes around the library.
+class Progress {
+public:
+    explicit Progress(std::function<bool(std::uint32_t, std::uint32_t)> function) : function_(std::move(function)) {}
+
+    static std::int32_t call(void *user, std::uint32_t done, std::uint32_t total) noexcept {
+        auto &progress = *static_cast<Progress *>(user);
+        try {
+            return progress.function_(done, total) ? 0 : 1;
+        } catch (...) {
+            progress.thrown_ = std::current_exception();
+            return 1;
+        }
+    }
+
+    void rethrow() const {
+        if (thrown_) {
+            std::rethrow_exception(thrown_);
+        }
+    }
+
+private:
+    std::function<bool(std::uint32_t, std::uint32_t)> function_;
+    std::exception_ptr thrown_;
+};
+
+/// Calls a function of the library that reports progress. What its progress function threw is thrown before what it failed of.
+template <typename Function>
+void call_with(Progress &progress, Function function) {
+    ScopethingError error;
+    ScopethingStatus status = function(&error);
+    progress.rethrow();
+    if (status != SCOPETHING_OK) {
+        throw Error(error);
+    }
+}
+
 } // namespace detail
+
+/// Called with how much is done of how much, as `scopething_progress`; false cancels. It may throw, which cancels as well.
+using Progress = std::function<bool(std::uint32_t done, std::uint32_t total)>;
+
+/// The version of the library.
+inline std::string version() {
+    char text[32];
+    detail::call(scopething_version, text, sizeof text);
+    return text;
+}
+
+/// The serial ports of the computer; none is opened.
+inline std::vector<ScopethingPort> ports() {
+    std::vector<ScopethingPort> ports(16);
+    for (;;) {
+        std::size_t count = 0;
+        detail::call(scopething_list, ports.data(), ports.size(), &count);
+        bool all = count <= ports.size();
+        ports.resize(count);
+        if (all) {
+            return ports;
+        }
+    }
+}
 
 /// What is asked of a capture, with every default.
 struct CaptureRequest : ScopethingCaptureRequest {
@@ -76,6 +139,9 @@ class Capture {
 public:
     explicit Capture(scopething_capture handle) : handle_(handle) {}
 
+    /// The handle, for functions of `scopething.h`; it is not to be closed.
+    scopething_capture get() const noexcept { return handle_.get(); }
+
     /// Whether it has ended. Throws if it has failed.
     bool ended() const {
         bool ended = false;
@@ -85,6 +151,15 @@ public:
 
     /// Waits for its end; for ever if `timeout_s` is below 0.
     void wait(double timeout_s = -1) const { detail::call(scopething_capture_wait, handle_.get(), timeout_s); }
+
+    /// Waits for its end. `progress` is called every `interval_s` on this thread with the milliseconds so far; if it returns false
+    /// the capture ends with the trace around that moment.
+    void wait(Progress progress, double interval_s = 0.1) const {
+        detail::Progress user(std::move(progress));
+        detail::call_with(user, [&](ScopethingError *error) {
+            return scopething_capture_wait_with(handle_.get(), interval_s, detail::Progress::call, &user, error);
+        });
+    }
 
     void cancel() const { detail::call(scopething_capture_cancel, handle_.get()); }
 
@@ -139,6 +214,9 @@ class Stream {
 public:
     explicit Stream(scopething_stream handle) : handle_(handle) {}
 
+    /// The handle, for functions of `scopething.h`; it is not to be closed.
+    scopething_stream get() const noexcept { return handle_.get(); }
+
     ScopethingStreamInfo info() const {
         ScopethingStreamInfo info;
         detail::call(scopething_stream_info, handle_.get(), &info);
@@ -152,6 +230,12 @@ public:
         return block;
     }
 
+    ScopethingStreamTotals totals() const {
+        ScopethingStreamTotals totals;
+        detail::call(scopething_stream_totals, handle_.get(), &totals);
+        return totals;
+    }
+
 private:
     detail::Handle<scopething_stream_close> handle_;
 };
@@ -161,10 +245,20 @@ class Scope {
 public:
     explicit Scope(const std::string &url) : handle_(open(url)) {}
 
+    /// The handle, for functions of `scopething.h`; it is not to be closed.
+    scopething_scope get() const noexcept { return handle_.get(); }
+
     ScopethingScopeInfo info() const {
         ScopethingScopeInfo info;
         detail::call(scopething_info, handle_.get(), &info);
         return info;
+    }
+
+    /// Reads the serial number from the device; empty if it has none.
+    std::string serial_number() const {
+        char serial[9];
+        detail::call(scopething_serial_number, handle_.get(), serial, sizeof serial);
+        return serial;
     }
 
     ScopethingPlan plan(const CaptureRequest &request) const {
@@ -206,6 +300,30 @@ public:
         double frequency_hz = 0;
         detail::call(scopething_clock, handle_.get(), clocks.c_str(), &frequency_hz);
         return frequency_hz;
+    }
+
+    /// Plays a period of your own samples, 2 to 1024 of them from 0 to 1; returns the real frequency in hertz.
+    double wave_samples(double frequency_hz, double low_v, double high_v, const std::vector<float> &samples,
+                        bool once = false) const {
+        double real_hz = 0;
+        detail::call(scopething_wave_samples, handle_.get(), frequency_hz, low_v, high_v, samples.data(), samples.size(), once,
+                     &real_hz);
+        return real_hz;
+    }
+
+    /// Holds logic lines at levels, such as "L3=1,L5=0".
+    void hold(const std::string &levels) const { detail::call(scopething_hold, handle_.get(), levels.c_str()); }
+
+    /// Calibrates a probe whose tips are on the clock output (L5). With `save` it is kept in the user's file of calibrations.
+    ScopethingCalibration calibrate(const std::string &probe, std::uint32_t channels, bool save, Progress progress = nullptr,
+                                    std::uint32_t grid = 32) const {
+        ScopethingCalibration calibration;
+        auto function = progress ? detail::Progress::call : nullptr;
+        detail::Progress user(std::move(progress));
+        detail::call_with(user, [&](ScopethingError *error) {
+            return scopething_calibrate(handle_.get(), probe.c_str(), channels, grid, save, function, &user, &calibration, error);
+        });
+        return calibration;
     }
 
     void stop_generators() const { detail::call(scopething_stop_generators, handle_.get()); }

@@ -3,8 +3,9 @@
 use std::ffi::{c_char, c_void};
 use std::ops::ControlFlow;
 
+use host::bindings::run_asking;
 use host::calibration_file::CalibrationFile;
-use host::failure::Failure;
+use host::failure::{Failure, Kind};
 use scopething_core::calibration::CalibrationRequest;
 use scopething_core::device::{AnalogParameters, Attenuation, BS05};
 use scopething_core::trace::TraceBuffer;
@@ -62,6 +63,10 @@ pub unsafe extern "C" fn scopething_calibrate(
             file
         };
         let section = CalibrationFile::section_of(scope.url.sound());
+        if save {
+            // Not only when it is found.
+            CalibrationFile::check(&section, probe).map_err(|error| Failure::of(Kind::Usage, &error))?;
+        }
         if let Some(file) = &file {
             file.check_unmultiplied(&section, probe)?;
         }
@@ -70,15 +75,20 @@ pub unsafe extern "C" fn scopething_calibrate(
         let wanted = CalibrationRequest { channels, grid, ..CalibrationRequest::new(before) };
         let mut lease = scope.lease("a calibration")?;
         let mut buffer = Box::new(TraceBuffer::new());
-        let found = lease.run(async |scope| {
-            let calibrating = scope.calibrate(&wanted, &mut buffer, |at| {
-                // SAFETY: the caller promises a function that may be called with `user`.
-                let answer = progress
-                    .map_or(0, |call| unsafe { call(user, at.done.into(), (at.done + at.left).into()) });
-                if answer == 0 { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
-            });
-            calibrating.await.map_err(|error| Stop::from(Failure::from(error)))
-        })?;
+        let work = |ask: &mut dyn FnMut((u32, u32)) -> Option<bool>| {
+            lease.run(async |scope| {
+                let calibrating = scope.calibrate(&wanted, &mut buffer, |at| {
+                    let goes_on =
+                        progress.is_none() || ask((at.done.into(), (at.done + at.left).into())) == Some(true);
+                    if goes_on { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+                });
+                calibrating.await.map_err(|error| Stop::from(Failure::from(error)))
+            })
+        };
+        let found = run_asking(work, |(done, total)| {
+            // SAFETY: the caller promises a function that may be called with `user`.
+            progress.is_none_or(|progress| unsafe { progress(user, done, total) } == 0)
+        })??;
         let device = lease.parts().0;
         let usual =
             device.calibrated.iter().find(|(name, _)| name == probe).map(|(_, known)| known.attenuation);

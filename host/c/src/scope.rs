@@ -42,8 +42,6 @@ pub(crate) struct Scope {
     closed: watch::Sender<bool>,
     pub(crate) url: LinkUrl,
     revision: String,
-    /// A child process has none of the threads that serve its parent's scopes.
-    process: u32,
 }
 
 #[derive(Debug)]
@@ -148,15 +146,11 @@ impl Scope {
             closed: watch::Sender::new(false),
             url,
             revision,
-            process: std::process::id(),
         })
     }
 
     /// Takes the device for an operation.
     pub(crate) fn lease(self: &Arc<Self>, operation: &'static str) -> Result<Lease, Stop> {
-        if self.process != std::process::id() {
-            return Err(Stop::argument("this scope was opened in another process: open it in this one"));
-        }
         let mut state = lock(&self.state);
         if *self.closed.borrow() {
             return Err(Failure::closed().into());
@@ -185,9 +179,6 @@ impl Scope {
 
     /// Ends what runs, stops what is generated and closes the link.
     fn close(&self) {
-        if self.process != std::process::id() {
-            return;
-        }
         self.closed.send_replace(true);
         let mut state = lock(&self.state);
         while state.user.is_some() {

@@ -2,7 +2,10 @@
 
 use std::any::Any;
 use std::collections::HashMap;
-use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use host::bindings::OfProcess;
 
 use crate::status::{ScopethingStatus, Stop};
 
@@ -21,28 +24,30 @@ pub(crate) trait Handled: Any + Send + Sync {
 }
 
 #[derive(Debug, Default)]
-struct Table {
-    last: u64,
-    things: HashMap<u64, Arc<dyn Any + Send + Sync>>,
-}
+struct Table(HashMap<u64, Arc<dyn Any + Send + Sync>>);
 
-static TABLE: LazyLock<Mutex<Table>> = LazyLock::new(Mutex::default);
+/// What a process has opened: one that was forked has none of the threads that serve the handles of the process before, and would
+/// wait for them for ever.
+static TABLE: OfProcess<Mutex<Table>> = OfProcess::new();
+/// It goes on in a forked process, so that no handle of its own is one that it has inherited.
+static LAST: AtomicU64 = AtomicU64::new(0);
 
 /// A new handle.
 pub(crate) fn insert<T: Handled>(thing: Arc<T>) -> u64 {
-    let mut table = lock(&TABLE);
-    table.last += 1;
-    let handle = MARK | table.last;
-    table.things.insert(handle, thing);
+    let handle = MARK | (LAST.fetch_add(1, Ordering::Relaxed) + 1);
+    lock(TABLE.get()).0.insert(handle, thing);
     handle
 }
 
 impl Table {
     fn get<T: Handled>(&self, handle: u64) -> Result<Arc<T>, Stop> {
-        let thing = self.things.get(&handle).cloned().and_then(|thing| thing.downcast().ok());
+        let thing = self.0.get(&handle).cloned().and_then(|thing| thing.downcast().ok());
         thing.ok_or_else(|| {
             let name = T::NAME;
-            let message = format!("{handle:#x} is no handle of a {name}: it was closed, or never one");
+            let message = format!(
+                "{handle:#x} is no handle of a {name} of this process: it was closed, or never one, or is that of the process \
+                 before a fork"
+            );
             Stop::Other(ScopethingStatus::SCOPETHING_ERROR_HANDLE, message)
         })
     }
@@ -50,13 +55,13 @@ impl Table {
 
 /// What a handle stands for.
 pub(crate) fn get<T: Handled>(handle: u64) -> Result<Arc<T>, Stop> {
-    lock(&TABLE).get(handle)
+    lock(TABLE.get()).get(handle)
 }
 
 /// As [`get`]; the handle is wrong from now on.
 pub(crate) fn remove<T: Handled>(handle: u64) -> Result<Arc<T>, Stop> {
-    let mut table = lock(&TABLE);
+    let mut table = lock(TABLE.get());
     let thing = table.get(handle)?;
-    table.things.remove(&handle);
+    table.0.remove(&handle);
     Ok(thing)
 }

@@ -213,36 +213,66 @@ static void verified_captures(void) {
     EXPECT(scopething_close(scope, &error) == SCOPETHING_OK);
 }
 
-static int in_child(void (*work)(scopething_scope), scopething_scope scope) {
-    fflush(stdout);
-    pid_t child = fork();
-    EXPECT(child >= 0);
-    if (child == 0) {
-        work(scope);
-        _exit(0);
-    }
-    int status;
-    EXPECT(waitpid(child, &status, 0) == child);
-    return status;
-}
+/* What was going on when the process was forked. */
+typedef struct {
+    scopething_scope scope;
+    scopething_capture running, ended;
+    scopething_stream stream;
+} Inherited;
 
-static void child(scopething_scope inherited) {
+static void child(const Inherited *inherited) {
     char serial[9];
-    EXPECT(scopething_serial_number(inherited, serial, sizeof serial, &error) != SCOPETHING_OK);
+    bool ended;
+    float row[1];
+    ScopethingBlock block;
+    ScopethingCaptureInfo info;
+    /* Nobody serves any of it in this process: waiting for that would never end. */
+    alarm(20);
+    EXPECT(scopething_serial_number(inherited->scope, serial, sizeof serial, &error) == SCOPETHING_ERROR_HANDLE);
     EXPECT(strstr(error.message, "process") != NULL);
-    EXPECT(scopething_close(inherited, &error) == SCOPETHING_OK);
+    EXPECT(scopething_capture_poll(inherited->running, &ended, &error) == SCOPETHING_ERROR_HANDLE);
+    EXPECT(scopething_capture_wait(inherited->running, -1, &error) == SCOPETHING_ERROR_HANDLE);
+    EXPECT(scopething_capture_close(inherited->running, &error) == SCOPETHING_ERROR_HANDLE);
+    EXPECT(scopething_capture_info(inherited->ended, &info, &error) == SCOPETHING_ERROR_HANDLE);
+    EXPECT(scopething_stream_read(inherited->stream, row, 1, -1, &block, &error) == SCOPETHING_ERROR_HANDLE);
+    EXPECT(scopething_stream_close(inherited->stream, &error) == SCOPETHING_ERROR_HANDLE);
+    EXPECT(scopething_close(inherited->scope, &error) == SCOPETHING_ERROR_HANDLE);
     scopething_scope own = opened(URL);
+    EXPECT(own != inherited->scope && own != inherited->running && own != inherited->ended && own != inherited->stream);
     EXPECT(scopething_serial_number(own, serial, sizeof serial, &error) == SCOPETHING_OK);
     EXPECT(scopething_close(own, &error) == SCOPETHING_OK);
 }
 
 static void children(void) {
-    scopething_scope scope = opened(URL);
+    ScopethingCaptureRequest request = usual();
+    ScopethingStreamRequest stream_request;
+    scopething_scope waiting = opened(NEVER), streaming = opened(URL);
     char serial[9];
-    EXPECT(in_child(child, scope) == 0);
-    /* The parent's scope is as it was. */
-    EXPECT(scopething_serial_number(scope, serial, sizeof serial, &error) == SCOPETHING_OK);
-    EXPECT(scopething_close(scope, &error) == SCOPETHING_OK);
+    Inherited inherited = {.scope = opened(URL)};
+    inherited.running = started(waiting, &request);
+    inherited.ended = started(inherited.scope, &request);
+    EXPECT(scopething_capture_wait(inherited.ended, -1, &error) == SCOPETHING_OK);
+    EXPECT(scopething_stream_request_init(&stream_request, &error) == SCOPETHING_OK);
+    EXPECT(scopething_stream_start(streaming, &stream_request, &inherited.stream, &error) == SCOPETHING_OK);
+    fflush(stdout);
+    pid_t forked = fork();
+    EXPECT(forked >= 0);
+    if (forked == 0) {
+        child(&inherited);
+        _exit(0);
+    }
+    int status;
+    EXPECT(waitpid(forked, &status, 0) == forked && status == 0);
+    /* All that is the parent's is as it was. */
+    bool ended = true;
+    EXPECT(scopething_capture_poll(inherited.running, &ended, &error) == SCOPETHING_OK && !ended);
+    EXPECT(scopething_capture_close(inherited.running, &error) == SCOPETHING_OK);
+    EXPECT(scopething_capture_close(inherited.ended, &error) == SCOPETHING_OK);
+    EXPECT(scopething_stream_close(inherited.stream, &error) == SCOPETHING_OK);
+    EXPECT(scopething_serial_number(inherited.scope, serial, sizeof serial, &error) == SCOPETHING_OK);
+    EXPECT(scopething_close(inherited.scope, &error) == SCOPETHING_OK);
+    EXPECT(scopething_close(waiting, &error) == SCOPETHING_OK);
+    EXPECT(scopething_close(streaming, &error) == SCOPETHING_OK);
 }
 
 static int cancel_at_once(void *user, uint32_t done, uint32_t total) {
@@ -302,6 +332,10 @@ static void calibration(void) {
     int calls = 0;
     EXPECT(scopething_calibrate(scope, NULL, SCOPETHING_CHANNEL_A, 16, false, cancel_at_once, &calls, &calibration, &error) ==
            SCOPETHING_ERROR_CANCELLED);
+    EXPECT(calls == 1);
+    /* A name that cannot be kept is refused before anything is measured. */
+    EXPECT(scopething_calibrate(scope, "a\nb", SCOPETHING_CHANNEL_A, 16, true, cancel_at_once, &calls, &calibration, &error) ==
+           SCOPETHING_ERROR_ARGUMENT);
     EXPECT(calls == 1);
     EXPECT(scopething_calibrate(scope, NULL, SCOPETHING_CHANNEL_A, 16, false, NULL, NULL, &calibration, &error) == SCOPETHING_OK);
     EXPECT(calibration.used > 0 && calibration.residual_v < 0.05);
@@ -367,6 +401,31 @@ static void callbacks_close_nothing(void) {
     EXPECT(scopething_close(scope, &error) == SCOPETHING_OK);
 }
 
+/* What a callback does beside its scope: all but closing that. */
+static int use_others(void *user, uint32_t done, uint32_t total) {
+    scopething_scope other = *(scopething_scope *)user, another = 0;
+    ScopethingCaptureRequest request = usual();
+    char serial[9];
+    EXPECT(done <= total);
+    EXPECT(scopething_open(URL, &another, &error) == SCOPETHING_OK);
+    scopething_capture capture = started(another, &request);
+    EXPECT(scopething_capture_wait(capture, -1, &error) == SCOPETHING_OK);
+    EXPECT(scopething_capture_close(capture, &error) == SCOPETHING_OK);
+    EXPECT(scopething_serial_number(other, serial, sizeof serial, &error) == SCOPETHING_OK && strlen(serial) == 8);
+    EXPECT(scopething_close(another, &error) == SCOPETHING_OK);
+    EXPECT(scopething_close(other, &error) == SCOPETHING_OK);
+    return 1;
+}
+
+static void callbacks_use_others(void) {
+    scopething_scope scope = opened("sim:?clock=fast"), other = opened(URL);
+    ScopethingCalibration calibration;
+    EXPECT(scopething_calibrate(scope, NULL, SCOPETHING_CHANNEL_A, 16, false, use_others, &other, &calibration, &error) ==
+           SCOPETHING_ERROR_CANCELLED);
+    EXPECT(scopething_close(other, &error) == SCOPETHING_ERROR_HANDLE);
+    EXPECT(scopething_close(scope, &error) == SCOPETHING_OK);
+}
+
 static void *open_and_close(void *count) {
     for (long i = 0; i < (long)(intptr_t)count; i++) {
         scopething_scope scope = 0;
@@ -386,6 +445,7 @@ static void opens(long count) {
 }
 
 int main(int argc, char **argv) {
+    setvbuf(stdout, NULL, _IOLBF, 0);
     EXPECT(scopething_abi_version() == SCOPETHING_ABI_VERSION);
     wrong_handles();
     puts("wrong handles: ok");
@@ -413,6 +473,8 @@ int main(int argc, char **argv) {
     puts("a stream: ok");
     callbacks_close_nothing();
     puts("callbacks close nothing: ok");
+    callbacks_use_others();
+    puts("callbacks use others: ok");
     long count = argc > 1 ? atol(argv[1]) : 40;
     opens(count);
     printf("%ld opens on 4 threads: ok\n", count);

@@ -79,7 +79,7 @@ impl Arguments {
 
 fn port_text(port: &Port) -> String {
     let usb = port.usb.as_ref().map(|usb| format!("  {usb}")).unwrap_or_default();
-    let kind = if port.is_bitscope() { "  BitScope" } else { "" };
+    let kind = if port.is_bitscope() { "  a BitScope, or an FT232 adaptor" } else { "" };
     let obstacle = port.obstacle.as_ref().map(|why| format!("  (not usable: {why})")).unwrap_or_default();
     format!("{}{usb}{kind}{obstacle}", port.name)
 }

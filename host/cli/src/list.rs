@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::capture_arguments::UrlArgument;
 use super::failure::Failure;
-use super::identity::Identity;
+use super::identity::{Identity, Unidentified};
 use super::message::print_note;
 use super::port_users::{self, PortUser};
 use super::table::Table;
@@ -19,9 +19,10 @@ use scopething_serve::discovery::{self as served, Found, find};
 const EXAMPLES: &str = "\
 Examples:
   scopething list
-      The serial ports, which of them are BitScopes, and which programs use them
+      The serial ports, which of them may be BitScopes by their USB id, and which programs use them
   scopething list --identify
-      Ask each that is free for its revision and serial number; other serial ports, whether a bridge answers
+      Ask each that is free for its revision and serial number, which tells an FT232 adaptor, whose USB id is the same, from a
+      BitScope; other serial ports, whether a bridge answers
   scopething list --json
   scopething list --network
       Those as well that `scopething serve --allow` shares in the local network
@@ -58,15 +59,17 @@ struct Place {
     kind: Kind,
     port: Option<Port>,
     state: State,
-    identity: Option<Result<Identity, String>>,
+    identity: Option<Result<Identity, Unidentified>>,
     served: Option<Found>,
 }
 
 /// What there is at a place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Kind {
-    /// A serial port with the USB id of a BitScope.
+    /// A serial port with the USB id of a BitScope: one, unless it is found out that none answers.
     BitScope,
+    /// Such a port where neither a BitScope nor a bridge answers.
+    Adaptor,
     /// A serial port where a bridge answers.
     Bridge,
     /// The serial port of a bridge that is the BitScope itself.
@@ -94,6 +97,7 @@ impl Kind {
     fn name(self) -> &'static str {
         match self {
             Self::BitScope => "BitScope",
+            Self::Adaptor => "FT232 adaptor",
             Self::Bridge => "bridge",
             Self::BridgedBitScope => "bridge's BitScope",
             Self::Serial => "serial port",
@@ -122,10 +126,10 @@ impl Arguments {
             writeln!(out, "{}", places.iter().map(Place::to_json).collect::<Value>())?;
             return Ok(());
         }
-        let row = |place: &Place| [place.address(), place.kind.name().to_owned(), place.to_text()];
+        let row = |place: &Place| [place.address(), place.kind_text().to_owned(), place.to_text()];
         write!(out, "{}", Table::new(places.iter().map(row)))?;
         out.flush()?;
-        if places.iter().all(|place| matches!(place.kind, Kind::Serial | Kind::Simulated)) {
+        if places.iter().all(|place| matches!(place.kind, Kind::Serial | Kind::Adaptor | Kind::Simulated)) {
             print_note!("no BitScope was found: `scopething doctor` looks for the reason");
         }
         Ok(())
@@ -232,8 +236,11 @@ impl Place {
             (State::InUse(_) | State::Unusable(_), _) | (_, Kind::BridgedBitScope) => {}
             (_, Kind::Serial) => self.look_for_bridge().await,
             _ => {
-                self.identity = Some(Identity::at(&self.url).await);
-                if self.identity.as_ref().is_some_and(Result::is_err) && self.port.is_some() {
+                let identity = Identity::at(&self.url).await;
+                let is_unanswered = identity.as_ref().is_err_and(|unidentified| unidentified.is_unanswered);
+                self.identity = Some(identity);
+                if is_unanswered && self.kind == Kind::BitScope {
+                    self.kind = Kind::Adaptor;
                     self.look_for_bridge().await;
                 }
             }
@@ -255,6 +262,14 @@ impl Place {
             self.kind = Kind::Bridge;
             self.state = State::Free;
             self.identity = None;
+        }
+    }
+
+    /// What there is, as far as it is known.
+    fn kind_text(&self) -> &'static str {
+        match (self.kind, &self.identity) {
+            (Kind::BitScope, None) => "BitScope?",
+            (kind, _) => kind.name(),
         }
     }
 
@@ -287,7 +302,13 @@ impl Place {
         });
         match &self.identity {
             Some(Ok(identity)) => parts.push(identity.to_string()),
-            Some(Err(why)) => parts.push(why.clone()),
+            Some(Err(why)) if self.kind == Kind::Adaptor => {
+                parts.push(format!("not a BitScope, or one that hangs: {why}"));
+            }
+            Some(Err(why)) => parts.push(why.to_string()),
+            None if self.kind == Kind::BitScope && matches!(self.state, State::Free) => {
+                parts.push("or an FT232 adaptor: --identify asks".to_owned());
+            }
             None => {}
         }
         parts.join("; ")
@@ -299,6 +320,7 @@ impl Place {
         json!({
             "url": self.address(),
             "kind": self.kind.name(),
+            "answers": self.identity.as_ref().map(Result::is_ok),
             "usb": usb.map(|usb| format!("{:04x}:{:04x}", usb.vendor, usb.product)),
             "manufacturer": usb.and_then(|usb| usb.manufacturer.as_ref()),
             "product": usb.and_then(|usb| usb.product_name.as_ref()),
@@ -328,7 +350,62 @@ impl Place {
 
 #[cfg(test)]
 mod tests {
+    use scopething::link::UsbDevice;
+
     use super::*;
+
+    /// A port with the USB id of a BitScope.
+    fn ftdi(name: &str) -> Place {
+        let usb = UsbDevice {
+            vendor: 0x0403,
+            product: 0x6001,
+            manufacturer: Some("FTDI".to_owned()),
+            product_name: Some("FT232R USB UART".to_owned()),
+            serial_number: None,
+        };
+        Place::of_port(Port { name: name.to_owned(), usb: Some(usb), bridge: None, obstacle: None })
+    }
+
+    #[test]
+    fn what_was_not_asked_may_be_an_adaptor() {
+        let place = ftdi("/dev/ttyUSB0");
+        assert_eq!(place.kind_text(), "BitScope?");
+        assert!(
+            place.to_text().ends_with("free; or an FT232 adaptor: --identify asks"),
+            "{}",
+            place.to_text()
+        );
+        let json = place.to_json();
+        assert_eq!((&json["kind"], &json["answers"]), (&json!("BitScope"), &Value::Null));
+    }
+
+    #[test]
+    fn what_has_answered_is_a_bitscope() {
+        let identity = Identity {
+            model: "BitScope Micro".to_owned(),
+            revision: "BS000501".to_owned(),
+            serial: Ok("DB98TI79".to_owned()),
+        };
+        let place = Place { identity: Some(Ok(identity)), ..ftdi("/dev/ttyUSB0") };
+        assert_eq!(place.kind_text(), "BitScope");
+        assert!(place.to_text().ends_with("free; BitScope Micro, revision BS000501, serial number DB98TI79"));
+        assert_eq!(place.to_json()["answers"], true);
+    }
+
+    /// A pseudo-terminal whose other end is silent, as an adaptor without anything behind it.
+    #[cfg(unix)]
+    #[tokio::test]
+    async fn what_does_not_answer_is_an_adaptor() {
+        use serialport::SerialPort as _;
+
+        let (_silent, port) = serialport::TTYPort::pair().unwrap();
+        let mut place = ftdi(&port.name().unwrap());
+        place.identify().await;
+        assert_eq!(place.kind_text(), "FT232 adaptor");
+        assert!(place.to_text().contains("not a BitScope, or one that hangs: "), "{}", place.to_text());
+        let json = place.to_json();
+        assert_eq!((&json["kind"], &json["answers"]), (&json!("FT232 adaptor"), &json!(false)));
+    }
 
     #[test]
     fn what_is_served_is_listed_as_it_is_reached() {

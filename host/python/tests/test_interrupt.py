@@ -97,6 +97,24 @@ def test_another_handler_of_signals_has_its_way(program):
     assert finish(process)[0] == "late True\ntimeout\n"
 
 
+def test_signals_that_raise_nothing_neither_end_nor_lengthen_a_wait(program):
+    process = program(
+        """
+        import scopething, signal, time
+        seen = []
+        signal.signal(signal.SIGALRM, lambda *_: seen.append(1))
+        with scopething.simulate(A="dc 1V", tcp=True) as simulator, scopething.connect(simulator.url) as scope:
+            signal.setitimer(signal.ITIMER_REAL, 0.001, 0.001)
+            begun = time.monotonic()
+            traces = scope.capture("A", low=0, high=3, trigger_level=2, timeout=0.5)
+            took = time.monotonic() - begun
+            signal.setitimer(signal.ITIMER_REAL, 0)
+            print(traces.cause, float(traces.A.samples.mean()) > 0.9, took > 0.5, len(seen) > 2)
+        """
+    )
+    assert finish(process)[0] == "timeout True True True\n"
+
+
 def test_closing_by_a_handler_of_signals_ends_the_capture(program, recorded):
     proxy = recorded(A="dc 1V")
     process = program(

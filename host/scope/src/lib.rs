@@ -30,6 +30,7 @@
 //! - [`link`]: serial ports, TCP, UDP, bridges and the simulator, by their URLs.
 //! - [`calibration_file`]: the calibrations of probes, in the file that other BitScope programs use.
 //! - [`failure`]: errors as bindings report them to other languages.
+//! - [`bindings`]: what bindings to other languages need beside a device.
 //! - `blocking`, with the feature `sim`: a device for callers that block.
 //! - [`request`], [`generate`]: captures and generators as users and programs write them.
 //! - [`watched`]: a capture whose wait for a trigger is shown; [`trigger_hint`]: why the trigger does not come.
@@ -38,6 +39,8 @@
 
 #[cfg(not(target_family = "wasm"))]
 pub mod atomic;
+#[cfg(not(target_family = "wasm"))]
+pub mod bindings;
 #[cfg(all(feature = "sim", not(target_family = "wasm")))]
 pub mod blocking;
 #[cfg(feature = "bridge")]

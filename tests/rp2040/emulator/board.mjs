@@ -181,6 +181,8 @@ export class Board {
     this.rtt = elf.has('_SEGGER_RTT') ? new Rtt(elf) : { frame: [], lines: () => [] };
     this.stackLowest = RAM + 264 * 1024;
     this.instructions = 0;
+    /** A `BootDrive` that shows while the board is in the boot loader of its ROM. */
+    this.drive = null;
     this.#program(elf);
     this.powerOn();
   }
@@ -201,6 +203,7 @@ export class Board {
     chip.flashView = new DataView(chip.flash.buffer);
     this.chip = chip;
     this.flashMapped = false;
+    this.inBootLoader = false;
     this.rom = new Rom(this);
     this.rom.install(chip);
     this.#fit(chip);
@@ -216,6 +219,14 @@ export class Board {
     this.#boot(chip);
     this.#socket.plug(this.device);
     this.uart.wake();
+  }
+
+  /** Stops the program for good: the board is a drive now, until it is given another or its power is cycled. */
+  enterBootLoader() {
+    this.inBootLoader = true;
+    this.chipClock.stop();
+    this.computer?.unplug();
+    this.drive?.mount();
   }
 
   /** Where BitScopes are plugged in. */
@@ -237,7 +248,8 @@ export class Board {
   /** Runs for so long in one go; what is connected by TCP hears of it later. */
   advance(nanos) {
     const end = this.nanos + nanos;
-    while (this.nanos < end) this.#step(end);
+    while (this.nanos < end && !this.inBootLoader) this.#step(end);
+    if (this.inBootLoader) this.clock.tick(end - this.nanos);
     for (const line of this.rtt.lines(this.chip)) {
       this.log.push(line);
       this.onLog(line);
@@ -252,6 +264,7 @@ export class Board {
       if (this.nanos > end) throw new Error(`${what} did not come within ${limitSeconds} s`);
       this.uart.wake();
       this.advance(SLICE_NANOS);
+      if (this.inBootLoader && this.drive?.take(this.flash)) this.powerOn();
       this.uartWire.flush();
       this.computer?.flush();
       const ahead = this.nanos / 1e6 - (performance.now() - origin);
@@ -356,8 +369,10 @@ export class Board {
         this.#catchUp();
       } else {
         const pc = core.PC;
-        if (pc < ROM_END) this.rom.call(core);
-        else this.#execute(core, pc, chip);
+        if (pc < ROM_END) {
+          this.rom.call(core);
+          if (this.inBootLoader) return;
+        } else this.#execute(core, pc, chip);
         if (clock.nextAlarm && clock.nextAlarm.nanos <= clock.nanos) clock.tick(0);
       }
       if (this.restart) {

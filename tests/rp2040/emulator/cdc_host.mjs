@@ -113,6 +113,12 @@ export class CdcHost {
     return this.ports[1];
   }
 
+  /** The board is no serial port any more. */
+  unplug() {
+    Object.assign(this, { isReady: false, transfers: [] });
+    for (const port of this.ports) port.client?.destroy();
+  }
+
   /** Plugs in a board that has just started; gives the controller for its chip. */
   plugInto(chip) {
     Object.assign(this, { isReady: false, identity: null, transfers: [] });

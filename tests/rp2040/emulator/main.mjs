@@ -3,6 +3,7 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { parseArgs } from 'node:util';
 import { Board } from './board.mjs';
+import { BootDrive } from './boot_drive.mjs';
 import { CdcHost } from './cdc_host.mjs';
 import { Elf } from './elf.mjs';
 import { Flash, TYPICAL } from './flash.mjs';
@@ -20,6 +21,7 @@ Options:
       --scope <ADDR>      A BitScope at this TCP address, instead of one that is simulated here
       --signal <SIGNAL>   What the simulated BitScope sees (may be given several times; see scopething simulate --help)
       --flash <FILE>      Keep the flash in this file, so that jobs and traces outlast the program
+      --drive <DIR>       The drive that the board is after scopething bridge update, for its --drive DIR: what is copied there is run
   -h, --help              Print help
 
 On standard input: 'b' presses BOOTSEL, 'B' holds it for a second and a half, 'u' unplugs the BitScope or plugs it in again,
@@ -32,7 +34,7 @@ Example:
 const { values } = parseArgs({
   options: {
     uart: { type: 'string', default: '0' }, scope: { type: 'string' }, signal: { type: 'string', multiple: true },
-    flash: { type: 'string' }, 'one-cable': { type: 'boolean' }, help: { type: 'boolean', short: 'h' },
+    flash: { type: 'string' }, drive: { type: 'string' }, 'one-cable': { type: 'boolean' }, help: { type: 'boolean', short: 'h' },
   },
 });
 if (values.help) {
@@ -50,6 +52,7 @@ const port = Number(values.uart);
 const computer = values['one-cable'] ? await CdcHost.listen([port, 0]) : undefined;
 const uart = computer ? undefined : await UartPort.listen(port);
 const board = new Board({ elf: new Elf(process.env.FIRMWARE), uart, computer, flash });
+if (values.drive) board.drive = new BootDrive(values.drive);
 board.onLog = ({ ms, level, text }) => console.error(`${(ms / 1000).toFixed(3).padStart(9)} ${level.padEnd(5)} ${text}`);
 
 let line = null;

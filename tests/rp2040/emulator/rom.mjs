@@ -32,6 +32,7 @@ export class Rom {
       MC: (core) => this.#copy(core),
       MS: (core) => this.#fill(core),
       S4: (core) => this.#fill(core),
+      UB: () => board.enterBootLoader(),
     };
     Object.entries(functions).forEach(([name, call], index) => {
       const address = FUNCTIONS + 4 * index;

@@ -99,6 +99,8 @@ export class UsbWire {
     this.turnarounds = [];
     /** What becomes of a packet of the device: 'damage' or 'lose'; undefined: it arrives. */
     this.disturb = () => undefined;
+    /** Whether an acknowledgement of the host is lost: the device sends the packet again. */
+    this.losesAcknowledgement = () => false;
     this.level = null;
     this.since = 0;
     this.heardNanos = null;
@@ -218,7 +220,7 @@ export class UsbWire {
         this.#data(name === 'DATA1' ? 1 : 0, body, cycle);
         break;
       case 'ACK':
-        this.#acknowledged();
+        if (!this.awaited || !this.losesAcknowledgement()) this.#acknowledged();
         this.awaited = false;
         break;
       default:

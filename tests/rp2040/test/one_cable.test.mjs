@@ -1,8 +1,12 @@
 // The image for one cable: the computer in the board's socket, the BitScope at two pins, on which the packets are looked at bit by bit.
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { test } from 'node:test';
-import { Bench, PROGRAM, QUANTISING_STEP, SQUARE, random, unlikeness } from './bench.mjs';
+import { BootDrive } from '../emulator/boot_drive.mjs';
+import { Bench, ONE_CABLE, PROGRAM, QUANTISING_STEP, SQUARE, random, unlikeness } from './bench.mjs';
 
 /** Fails on anything that the pins sent and USB does not allow. */
 function assertClean({ board, device }) {
@@ -104,25 +108,37 @@ test('software that leaves DTR alone has the BitScope too', async (t) => {
   assert.match(refused.err, /in use through the bridge's other port/);
 });
 
-test('packets that are damaged or lost at the pins cost no sample', async (t) => {
+test('packets that are damaged or lost at the pins cost no sample and are counted', async (t) => {
   const bench = await Bench.openOneCable(t);
   await bench.plug();
   const { board } = bench;
   await board.run(() => bench.device.readied >= 1, 3, 'the FT232 being readied');
+  const status = async () => JSON.parse((await bench.host(['bridge', 'status', '--url', bench.bridge, '--json'])).out).usb;
+  const before = await status();
+  assert.equal(before.retries, 0, 'nothing was disturbed');
   const numbers = random(7);
-  const count = { damage: 0, lose: 0 };
+  const count = { damage: 0, lose: 0, repeat: 0 };
   board.wire.disturb = () => {
     const number = numbers.next().value;
     const fate = number < 0.05 ? 'damage' : number < 0.1 ? 'lose' : undefined;
     if (fate) count[fate] += 1;
     return fate;
   };
+  board.wire.losesAcknowledgement = () => {
+    const isLost = numbers.next().value < 0.05;
+    if (isLost) count.repeat += 1;
+    return isLost;
+  };
   const args = ['capture', 'A', '--period', '2ms', '--samples', '1000', '--url', bench.stream, '-n', '5', '--json'];
   const { out, err, code } = await bench.host(args);
   assert.equal(code, 0, err);
   board.wire.disturb = () => undefined;
-  assert.ok(count.damage > 10 && count.lose > 10, JSON.stringify(count));
-  t.diagnostic(`${count.damage} packets damaged, ${count.lose} lost`);
+  board.wire.losesAcknowledgement = () => false;
+  assert.ok(Math.min(...Object.values(count)) > 10, JSON.stringify(count));
+  t.diagnostic(JSON.stringify(count));
+  // A damaged answer cannot be told from one that says that there is nothing yet.
+  const after = await status();
+  assert.deepEqual([after.retries, after.failures], [count.lose + count.repeat, 0]);
   const direct = await bench.captureDirectly();
   for (const line of out.trim().split('\n')) assert.ok(unlikeness(JSON.parse(line), direct) <= QUANTISING_STEP);
 });
@@ -139,4 +155,30 @@ test('a BitScope comes and goes at the pins', async (t) => {
     bench.unplug();
     await board.run(() => board.log.filter(({ text }) => text === 'the FT232 was unplugged').length === time + 1, 1, 'that being noticed');
   }
+});
+
+test('firmware is put on the board by a command, and its traces stay', async (t) => {
+  const bench = await Bench.openOneCable(t);
+  const { board } = bench;
+  const drive = mkdtempSync(join(tmpdir(), 'scopething-drive-'));
+  t.after(() => rmSync(drive, { recursive: true }));
+  board.drive = new BootDrive(drive);
+  const mount = board.drive.mount.bind(board.drive);
+  board.drive.mount = () => {
+    // The old program: what is copied must be written in its place.
+    board.flash.bytes.fill(0, 0x100, 0x8000);
+    mount();
+  };
+  await bench.plug();
+  await bench.configure('--repeat', 1);
+  await board.run(() => board.log.some(({ text }) => text === 'now Finished'), 20, 'the end of the job');
+  const [stored] = await bench.list();
+  const { err, code } = await bench.host(['bridge', 'update', `${ONE_CABLE}.uf2`, '--drive', drive, '--url', bench.bridge]);
+  assert.equal(code, 0, err);
+  assert.match(err, /the board starts it by itself/);
+  const starts = () => board.log.filter(({ text }) => text.startsWith('the bridge starts')).length;
+  await board.run(() => starts() === 2, 5, 'the new firmware');
+  assert.deepEqual(readdirSync(drive), []);
+  const [kept] = await bench.list();
+  assert.deepEqual([kept.trace, kept.stored_bytes, kept.boot], [stored.trace, stored.stored_bytes, 1]);
 });

@@ -9,20 +9,34 @@ const RAM_BYTES = 256 * 1024;
 const FLASH_LIMIT = 224 * 1024;
 // Of which 80 KiB are for traces, 48 for bytes from the UART, 16 for the list of traces, and 12 for the capture.
 const RAM_LIMIT = 192 * 1024;
+const README = readFileSync(new URL('../../../firmware-bridge/README.md', import.meta.url), 'utf8');
+/** Another compiler may make a little more or less of it than the one that the table is of. */
+const TABLE_TOLERANCE = 0.02;
 
 /** Bytes of the sections with such names. */
 function bytes(elf, ...names) {
   return elf.sections.filter(({ name }) => names.includes(name)).reduce((sum, { size }) => sum + size, 0);
 }
 
-for (const [image, file] of [['two cables', elf], ['one cable', new Elf(ONE_CABLE)]]) {
-  test(`flash and static RAM with ${image}`, (t) => {
+/** What the table of images has of one, in bytes. */
+function inTable(image) {
+  const row = README.match(new RegExp(`^\\| \`${image}\` \\| (\\d+) KiB of 256 \\| (\\d+) KiB of 256 \\| (\\d+) KiB \\|$`, 'm'));
+  assert.ok(row, `no row of ${image}`);
+  return row.slice(1).map((text) => Number(text) * 1024);
+}
+
+for (const [name, file] of [['pico-uart', elf], ['pico-one-cable', new Elf(ONE_CABLE)]]) {
+  test(`flash and static RAM of ${name}`, (t) => {
     const flash = bytes(file, '.boot2', '.vector_table', '.text', '.rodata', '.data');
     const ram = bytes(file, '.data', '.bss', '.uninit');
     assert.ok(flash > 0 && ram > 0);
     t.diagnostic(`flash ${flash} of ${FLASH_LIMIT} bytes, static RAM ${ram} of ${RAM_LIMIT}`);
     t.diagnostic(`${RAM_BYTES - ram} bytes left for the stack`);
     assert.ok(flash <= FLASH_LIMIT && ram <= RAM_LIMIT);
+    for (const [at, built] of [flash, ram, RAM_BYTES - ram].entries()) {
+      const stated = inTable(name)[at];
+      assert.ok(Math.abs(stated - built) <= TABLE_TOLERANCE * RAM_BYTES, `${stated / 1024} KiB in the README, ${built} bytes built`);
+    }
   });
 }
 

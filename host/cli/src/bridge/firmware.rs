@@ -126,7 +126,10 @@ impl Firmware {
     pub(super) async fn flash(self, place: &DriveArguments) -> Result<(), Failure> {
         let wait = Duration::from_secs_f64(place.wait.clamp(0.0, 86_400.0));
         let chip = self.chip;
-        let waiting = format!("waiting for the drive {}", chip.drive);
+        let waiting = match &place.drive {
+            Some(drive) => format!("waiting for a board in its boot loader at {}", drive.display()),
+            None => format!("waiting for the drive {}", chip.drive),
+        };
         let drive = with_progress(find(chip, place.drive.as_deref(), wait), &waiting).await?;
         let shown = drive.display().to_string();
         let copying = tokio::task::spawn_blocking(move || self.copy(&drive));
@@ -211,16 +214,27 @@ async fn find(chip: &Chip, named: Option<&Path>, wait: Duration) -> Result<PathB
                     other.display()
                 )));
             }
-            (None, _) if tokio::time::Instant::now() >= deadline => {
-                return Err(Failure::Failed(anyhow::anyhow!(
-                    "no drive {} was mounted: plug the board's own USB socket into this computer, with BOOTSEL held \
-                     unless it was restarted by `bridge update`; name where it is mounted with --drive",
-                    chip.drive
-                )));
-            }
+            (None, _) if tokio::time::Instant::now() >= deadline => return Err(not_found(chip, named)),
             (None, _) => tokio::time::sleep(POLL_INTERVAL).await,
         }
     }
+}
+
+/// That no drive of a board came, and what to do.
+fn not_found(chip: &Chip, named: Option<&Path>) -> Failure {
+    let what = match named {
+        Some(named) => format!("no board in its boot loader is mounted at {}", named.display()),
+        None => format!("no drive {} was mounted", chip.drive),
+    };
+    let remedy = if named.is_some() {
+        "check --drive, or leave it out"
+    } else {
+        "name where it is mounted with --drive"
+    };
+    Failure::Failed(anyhow::anyhow!(
+        "{what}: plug the board's own USB socket into this computer, with BOOTSEL held unless it was restarted by `bridge \
+         update`; {remedy}"
+    ))
 }
 
 /// Where drives are mounted.
@@ -316,6 +330,20 @@ mod tests {
             panic!("it would be flashed")
         };
         assert!(error.to_string().contains("another chip"), "{error}");
+    }
+
+    #[tokio::test]
+    async fn drive_that_is_named_and_is_none_is_in_the_message() {
+        let directory = tempfile::tempdir().unwrap();
+        let [pico, _] = &CHIPS;
+        let Err(Failure::Failed(error)) = find(pico, Some(directory.path()), Duration::ZERO).await else {
+            panic!("there is none")
+        };
+        let text = error.to_string();
+        assert!(
+            text.contains(directory.path().to_str().unwrap()) && text.contains("check --drive"),
+            "{text}"
+        );
     }
 
     #[test]

@@ -387,7 +387,13 @@ impl Arguments {
         let working = async {
             self.with_bridge(&interrupts).await?;
             match firmware {
-                Some((firmware, drive)) => firmware.flash(drive).await,
+                Some((firmware, drive)) => firmware.flash(drive).await.inspect_err(|_| {
+                    if matches!(self.action, Action::Update { .. }) {
+                        print_note!(
+                            "the bridge is in its boot loader: give it its firmware by `bridge flash`, or power it off and on"
+                        );
+                    }
+                }),
                 None => Ok(()),
             }
         };
@@ -449,7 +455,9 @@ impl ConfigureArguments {
             if given {
                 return ToFlash::Each;
             }
-            ToFlash::Spaced(Micros::from_seconds(wear::default_spacing_s(store.capacity_bytes, trace_bytes)))
+            // In whole hundredths of a second, which are easier to read; up, so that it lasts no shorter.
+            let hundredths = (wear::default_spacing_s(store.capacity_bytes, trace_bytes) * 100.0).ceil();
+            ToFlash::Spaced(Micros::from_millis(10 * hundredths as u64))
         })
     }
 

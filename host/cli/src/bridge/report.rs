@@ -5,7 +5,7 @@ use scopething_core::link::bridge::{
     ToFlash, WhenFull, wear,
 };
 use scopething_core::plan::CaptureRequest;
-use scopething_core::time::Instant;
+use scopething_core::time::{Instant, Micros};
 use serde_json::{Value, json};
 
 use super::bands;
@@ -16,6 +16,11 @@ use scopething_waveform::quantity::{self, Unit};
 
 fn seconds(time_s: f64) -> String {
     quantity::format(time_s, Unit::Seconds)
+}
+
+/// A span in seconds, the number that is nearest to its microseconds: what is printed of it has no more than six places.
+fn in_seconds(span: Micros) -> f64 {
+    span.0 as f64 / 1e6
 }
 
 /// A capture request, in a few words.
@@ -47,11 +52,11 @@ fn job_text(job: &Job) -> String {
         WhenFull::DropOldest => "drops the oldest when full",
     };
     let keep = job.keep.map(|keep| format!(", keeps {keep}")).unwrap_or_default();
-    let spacing_s = job.spacing.seconds();
+    let spacing_s = in_seconds(job.spacing);
     let spacing = if spacing_s > 0.0 { format!(", every {}", seconds(spacing_s)) } else { String::new() };
     let flash = match job.flash {
         ToFlash::Each => String::new(),
-        ToFlash::Spaced(spacing) => format!(", one each {} to flash", seconds(spacing.seconds())),
+        ToFlash::Spaced(spacing) => format!(", one each {} to flash", seconds(in_seconds(spacing))),
         ToFlash::Never => ", none to flash".to_owned(),
     };
     let bands: Vec<String> = job.bands.iter().map(bands::text).collect();
@@ -64,7 +69,7 @@ fn job_text(job: &Job) -> String {
 fn flash_json(flash: ToFlash) -> Value {
     match flash {
         ToFlash::Each => "each".into(),
-        ToFlash::Spaced(spacing) => spacing.seconds().into(),
+        ToFlash::Spaced(spacing) => in_seconds(spacing).into(),
         ToFlash::Never => "never".into(),
     }
 }
@@ -75,7 +80,7 @@ fn job_json(job: &Job) -> Value {
         "period": job.request.period_s,
         "samples": job.request.samples,
         "repeat": match job.repeat { Repeat::Forever => Value::Null, Repeat::Times(times) => times.into() },
-        "spacing": job.spacing.seconds(),
+        "spacing": in_seconds(job.spacing),
         "keep": job.keep, "flash": flash_json(job.flash),
         "bands": job.bands.iter().map(bands::json).collect::<Vec<_>>(),
         "when_full": match job.when_full { WhenFull::Stop => "stop", WhenFull::DropOldest => "drop-oldest" },
@@ -194,7 +199,7 @@ pub(super) fn status(status: &BridgeStatus, job: Option<&Job>, as_json: bool) ->
     if as_json {
         let object = json!({
             "firmware": firmware, "state": status.state.to_string(), "armed": status.armed, "serial": scope,
-            "uptime": status.uptime.seconds(), "restart": status.restart, "captures": status.captures,
+            "uptime": in_seconds(status.uptime), "restart": status.restart, "captures": status.captures,
             "within_bands": status.within_bands,
             "fault": fault, "job": job.map(job_json),
             "traces": {
@@ -340,5 +345,20 @@ fn record_json(trace: &ListedTrace, clock: BridgeClock) -> Value {
 }
 
 fn ended_s(record: &StoredTrace) -> f64 {
-    record.ended_at.0 as f64 * 1e-6
+    in_seconds(Micros(record.ended_at.0))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn spans_are_printed_with_the_places_that_they_have() {
+        for (micros, text) in
+            [(789_212, "0.789212"), (11_532_835, "11.532835"), (11_540_000, "11.54"), (0, "0")]
+        {
+            assert_eq!(in_seconds(Micros(micros)).to_string(), text);
+        }
+        assert_eq!(seconds(in_seconds(Micros(11_532_835))), "11.532835s");
+    }
 }

@@ -104,8 +104,10 @@ async fn fetch_all(
             "{replaced} traces in memory were replaced before they were fetched: disarm the job first to get all"
         );
     }
-    if client.repeats() > 0 {
-        print_note!("{} requests had to be repeated, check the wires", client.repeats());
+    match client.repeats() {
+        0 => {}
+        1 => print_note!("a request had to be repeated"),
+        repeats => print_note!("{repeats} requests had to be repeated, check the wires"),
     }
     Ok(())
 }

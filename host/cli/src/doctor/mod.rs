@@ -119,7 +119,22 @@ impl Arguments {
 async fn port_of(url: &LinkUrl, report: &mut Report) -> Result<Option<String>, Failure> {
     let named = match url.sound() {
         LinkUrl::Serial { port } => Some(port.clone()),
-        LinkUrl::FirstSerial => None,
+        // Of several ports with its USB id, the one where a BitScope answers, or else one that could not be asked.
+        LinkUrl::FirstSerial => match link::resolve(url.sound()).await {
+            Ok(LinkUrl::Serial { port })
+            | Err(
+                OpenError::PortInUse { port }
+                | OpenError::PortForbidden { port }
+                | OpenError::NoPort { port }
+                | OpenError::Port { port, .. },
+            ) => Some(port),
+            Err(error @ OpenError::NoneAnswers { .. }) => {
+                let remedy = "unplug it, wait a moment and plug it in again; or name its port with --url";
+                report.add([Finding::problem("port", &error.to_string(), remedy)]);
+                return Ok(None);
+            }
+            _ => None,
+        },
         _ => return Ok(None),
     };
     // Opening ports blocks.

@@ -36,6 +36,8 @@ pub(super) enum Typed {
     Command(Value),
     /// A waveform for the generator.
     Wave(String),
+    /// A decoder, or `off`.
+    Decode(String),
     /// A measurement that is to be shown, or no longer.
     Measure(Wanted),
     /// The trace on the screen into a file.
@@ -46,7 +48,7 @@ pub(super) enum Typed {
 }
 
 /// What can be typed, and what it does.
-pub(super) const COMMANDS: [(&str, &str); 15] = [
+pub(super) const COMMANDS: [(&str, &str); 17] = [
     ("time_per_div 1ms", "Any knob: A.volts_per_div, A.middle, A.probe, position, samples"),
     ("trigger.level 1.2V", "trigger.source, .type, .mode, .hair, .hold_off"),
     ("lines L0,L3", "The logic lines that are captured"),
@@ -56,10 +58,12 @@ pub(super) const COMMANDS: [(&str, &str); 15] = [
     ("math A-B", "A+B, A-B, AxB, off"),
     ("spectrum A", "A, B, M (math), off; window flat-top, hann, .."),
     ("mask A 0.1 0.3 stop", "Divisions across and up; stop at a failure; off"),
+    ("decode uart:rx=L1", "Lanes of sigrok's decoders, as scopething decode -P; off"),
     ("pin NAME", "Keep the trace on the screen; history lists them"),
     ("reset", "Statistics and counts begin anew; references off"),
     ("wave sine 1kHz 0..3V", "Play a waveform"),
     ("clock 1MHz L5", "Run a clock; hold L3=1 holds lines; off stops"),
+    ("calibrate AB", "Tips to L5, grounds to GND first; AB 8 is quick, cancel gives up"),
     ("save trace.sr", "Save the trace: csv, sr, npz, json, vcd, png, .."),
     ("quit", "Quit"),
 ];
@@ -77,6 +81,7 @@ pub(super) fn parse(line: &str) -> Result<Typed, String> {
         ("q" | "quit", "") => Ok(Typed::Quit),
         ("history", "") => Ok(Typed::Look(Look::History)),
         ("reset", "") => Ok(Typed::Look(Look::Reset)),
+        ("calibrate", what) => calibration(what).map(Typed::Command),
         ("off", "") => Ok(Typed::Command(json!({"type": "generate"}))),
         (name, "") => Err(format!("{name:?} needs a value, such as time_per_div 1ms: ? lists what there is")),
         ("measure", wanted) => Ok(Typed::Measure(wanted.parse()?)),
@@ -85,11 +90,39 @@ pub(super) fn parse(line: &str) -> Result<Typed, String> {
             | "pin",
             value,
         ) => look(name, value).map(Typed::Look),
+        ("decode", decoder) => Ok(Typed::Decode(decoder.to_owned())),
         ("save", path) => Ok(Typed::Save(path.to_owned())),
         ("wave", wave) => Ok(Typed::Wave(wave.to_owned())),
         (name @ ("clock" | "hold"), value) => Ok(Typed::Command(json!({"type": "generate", name: value}))),
         (name, value) => Ok(Typed::Command(json!({"type": "set", "settings": patch(name, value)}))),
     }
+}
+
+/// Which probes, and how fine a grid: what is left out is as usual.
+fn calibration(what: &str) -> Result<Value, String> {
+    if what == "cancel" {
+        return Ok(json!({"type": "cancel-calibration"}));
+    }
+    let (channels, grid) = what.split_once(char::is_whitespace).unwrap_or((what, ""));
+    let channels = match channels.to_ascii_uppercase().as_str() {
+        "" | "AB" => json!(["A", "B"]),
+        "A" => json!(["A"]),
+        "B" => json!(["B"]),
+        _ => {
+            return Err(format!(
+                "{what:?} is no calibration: give A, B or AB, a grid, as in calibrate AB 8, or cancel"
+            ));
+        }
+    };
+    let mut command = json!({"type": "calibrate", "channels": channels});
+    if !grid.is_empty() {
+        let grid: u16 = grid
+            .trim()
+            .parse()
+            .map_err(|_| format!("{grid:?} is no grid: give a number of levels a side"))?;
+        command["grid"] = grid.into();
+    }
+    Ok(command)
 }
 
 fn look(name: &str, value: &str) -> Result<Look, String> {
@@ -187,6 +220,15 @@ mod tests {
         assert_eq!(parse("wave sine 1kHz 0..3V"), Ok(Typed::Wave("sine 1kHz 0..3V".to_owned())));
         assert_eq!(parse("hold L3=1"), Ok(Typed::Command(json!({"type": "generate", "hold": "L3=1"}))));
         assert_eq!(parse("save a b.csv"), Ok(Typed::Save("a b.csv".to_owned())));
+        let calibrated = |line: &str| match parse(line) {
+            Ok(Typed::Command(value)) => value,
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(calibrated("calibrate"), json!({"type": "calibrate", "channels": ["A", "B"]}));
+        assert_eq!(calibrated("calibrate b 8"), json!({"type": "calibrate", "channels": ["B"], "grid": 8}));
+        assert_eq!(calibrated("calibrate cancel"), json!({"type": "cancel-calibration"}));
+        let uart = "uart:rx=L1,baudrate=9600";
+        assert_eq!(parse(&format!("decode {uart}")), Ok(Typed::Decode(uart.to_owned())));
         assert_eq!(parse("  "), Ok(Typed::Nothing));
         assert_eq!(parse("averages 16"), Ok(Typed::Look(Look::Averages(16))));
         assert_eq!(parse("math a-b"), Ok(Typed::Look(Look::Math(Some(Operation::Difference)))));
@@ -207,6 +249,8 @@ mod tests {
             "mask A 1 1 1",
             "xy maybe",
             "window hamming",
+            "calibrate C",
+            "calibrate A fine",
         ] {
             assert!(parse(wrong).is_err(), "{wrong}");
         }

@@ -18,7 +18,7 @@ use super::model::{Cursor, Lamp, Model};
 use super::painter::Painter;
 use super::persistence::Persistence;
 use super::picture::Source;
-use super::{edges, spectrum, traces};
+use super::{decoding, edges, spectrum, traces};
 
 /// Rows of knobs at most: in narrow terminals they are shorter instead.
 const MAX_KNOB_ROWS: u16 = 3;
@@ -38,6 +38,7 @@ pub(super) fn draw(buffer: &mut Buffer, model: &Model, look: plot::Style) -> Lay
         spectrum: model.analysis.spectrum.is_some(),
         analog: model.knobs().is_none_or(|knobs| Side::BOTH.iter().any(|side| side.of(knobs).on)),
         lines: captured,
+        decoded: model.decoding.lanes_of(model.shown().map(|picture| picture.about.seq)).len(),
     };
     let Some(mut layout) = Layout::new(area, &needs) else {
         let text = format!("{}x{} is too small: {MIN_COLUMNS}x{MIN_ROWS} at least", area.width, area.height);
@@ -63,6 +64,7 @@ pub(super) fn draw(buffer: &mut Buffer, model: &Model, look: plot::Style) -> Lay
         draw_marks(&mut painter, model, &layout);
         draw_cursors(&mut painter, model, &layout);
     }
+    decoding::draw(&mut painter, model, &layout);
     spectrum::draw(&mut painter, model, &layout);
     draw_readings(&mut painter, model, &layout);
     draw_figures(&mut painter, model, &layout);

@@ -45,6 +45,8 @@ pub(super) struct Needs {
     pub(super) spectrum: bool,
     /// The lines that are captured.
     pub(super) lines: Vec<u8>,
+    /// How many rows decoders found something for.
+    pub(super) decoded: usize,
 }
 
 #[derive(Debug, Clone, Default)]
@@ -60,6 +62,8 @@ pub(super) struct Layout {
     pub(super) spectrum: Rect,
     /// Each line with its rows.
     pub(super) lanes: Vec<(u8, Rect)>,
+    /// The rows of what was decoded.
+    pub(super) decoded: Vec<Rect>,
     /// Lines for which there is no room.
     pub(super) hidden: usize,
     pub(super) readings: Rect,
@@ -88,6 +92,8 @@ impl Layout {
         let left = area.height.saturating_sub(used + 2);
         let reading_rows = needs.reading_rows.min(left.saturating_sub(2 * MIN_PLOT_ROWS));
         let shared = left.saturating_sub(reading_rows);
+        let decoded_rows = u16::try_from(needs.decoded).unwrap_or(u16::MAX).min(shared / 3);
+        let shared = shared - decoded_rows;
         let count = u16::try_from(needs.lines.len()).unwrap_or(u16::MAX);
         let (plot_rows, lane_height) = if needs.analog {
             let most = (f64::from(shared) * MAX_LANES_PART) as u16;
@@ -105,6 +111,7 @@ impl Layout {
         let shown = usize::from((shared - plot_rows) / lane_height).min(needs.lines.len());
         let lanes: Vec<(u8, Rect)> =
             needs.lines.iter().take(shown).map(|line| (*line, inner(take(lane_height)))).collect();
+        let decoded: Vec<Rect> = (0..decoded_rows).map(|_| inner(take(1))).collect();
         let below = area.bottom() - 2 - reading_rows;
         let row = |y: u16, height: u16| Rect { y, height, ..status };
         Some(Self {
@@ -116,6 +123,7 @@ impl Layout {
             spectrum,
             hidden: needs.lines.len() - lanes.len(),
             lanes,
+            decoded,
             readings: row(below, reading_rows),
             figures: row(area.bottom() - 2, 1),
             bottom: row(area.bottom() - 1, 1),
@@ -152,10 +160,13 @@ mod tests {
     use super::*;
 
     fn rows(layout: &Layout) -> Vec<(u16, u16)> {
-        let Layout { status, knobs, plot, spectrum, lanes, readings, figures, bottom, ruler, .. } = layout;
+        let Layout {
+            status, knobs, plot, spectrum, lanes, decoded, readings, figures, bottom, ruler, ..
+        } = layout;
         let ruler = ruler.map(|row| Rect { y: row, height: 1, ..*status });
         let all = [*status, *knobs].into_iter().chain(ruler).chain([*plot, *spectrum]);
-        let all = all.chain(lanes.iter().map(|(_, lane)| *lane)).chain([*readings, *figures, *bottom]);
+        let all = all.chain(lanes.iter().map(|(_, lane)| *lane)).chain(decoded.iter().copied());
+        let all = all.chain([*readings, *figures, *bottom]);
         all.filter(|rect| rect.height > 0).map(|rect| (rect.y, rect.height)).collect()
     }
 
@@ -163,10 +174,10 @@ mod tests {
     fn nothing_overlaps_in_terminals_of_any_size() {
         for width in 0..130 {
             for height in 0..60 {
-                for lines in [0, 1, 8] {
+                for (lines, decoded) in [(0, 0), (1, 2), (8, 0), (8, 30)] {
                     for (analog, spectrum) in [(false, false), (false, true), (true, false), (true, true)] {
                         let lines = (0..lines).collect();
-                        let needs = Needs { knob_rows: 2, reading_rows: 3, analog, spectrum, lines };
+                        let needs = Needs { knob_rows: 2, reading_rows: 3, analog, spectrum, lines, decoded };
                         let Some(layout) = Layout::new(Rect::new(0, 0, width, height), &needs) else {
                             assert!(width < MIN_COLUMNS || height < MIN_ROWS, "{width}x{height}");
                             continue;

@@ -5,6 +5,7 @@
 mod analysis;
 mod arithmetic;
 mod command;
+mod decoding;
 mod draw;
 mod edges;
 mod history;
@@ -20,6 +21,7 @@ mod pointer;
 mod readings;
 mod screen;
 mod spectrum;
+mod status;
 #[cfg(test)]
 mod tests;
 mod traces;

@@ -4,11 +4,12 @@ use std::time::{Duration, Instant};
 
 use ratatui::layout::Position;
 use scopething_files::plot::terminal::Glyphs;
-use scopething_serve::client::{Ended, Frame, KeptTrace, Knobs, Run, State, Status};
+use scopething_serve::client::{ClientError, Decoded, Ended, Frame, KeptTrace, Knobs, Run, State, Status};
 use serde_json::{Value, json};
 
 use super::analysis::Analysis;
 use super::command::{self, Look};
+use super::decoding::Decoding;
 use super::history::{History, Purpose};
 use super::keys::Action;
 use super::knobs::{Side, hundredths, neat, next_name, next_of, step_125};
@@ -16,14 +17,11 @@ use super::layout::Layout;
 use super::persistence::{Persistence, Scale};
 use super::picture::Picture;
 use super::readings::Readings;
+use super::status::{self, FIGURES_INTERVAL};
 use super::traces;
 
 /// How long a message, and what the mouse points at, stay on the screen.
 const TOAST_TIME: Duration = Duration::from_secs(6);
-/// How long a wait must last to be shown as one, so that the line does not flicker with each trace.
-const WAIT_SHOWN: Duration = Duration::from_millis(350);
-/// How often figures are made of what was counted.
-const FIGURES_INTERVAL: Duration = Duration::from_millis(500);
 /// The least part of the screen that can be zoomed into.
 const MIN_ZOOM: f64 = 1e-3;
 /// How far a key moves a cursor: a part of the screen.
@@ -100,7 +98,7 @@ pub(super) struct Model {
     sent: Option<(u64, Knobs)>,
     last_id: u64,
     pub(super) status: Status,
-    status_since: Instant,
+    pub(super) status_since: Instant,
     /// The last one that came.
     pub(super) trace: Option<Frame>,
     /// It in volts, and what is shown of it.
@@ -109,10 +107,11 @@ pub(super) struct Model {
     /// Whether no other picture has been drawn since.
     is_fresh: bool,
     /// One of the history, with what is shown of it.
-    kept: Option<(Frame, Picture)>,
+    pub(super) kept: Option<(Frame, Picture)>,
     /// The list of the history, while it is on the screen.
     pub(super) history: Option<History>,
     pub(super) analysis: Analysis,
+    pub(super) decoding: Decoding,
     /// Commands that no key asked for.
     outbox: Vec<Value>,
     /// Where the mouse was last, and when it came there.
@@ -152,6 +151,7 @@ impl Model {
             kept: None,
             history: None,
             analysis: Analysis::default(),
+            decoding: Decoding::default(),
             outbox: Vec::new(),
             hover: None,
             readings,
@@ -176,6 +176,11 @@ impl Model {
         if changed {
             self.forget();
         }
+        if let Some(before) = &self.state
+            && let Some((lamp, words)) = status::calibrated(&before.calibration, &state.calibration)
+        {
+            self.toast(words, lamp);
+        }
         if self.sent.is_none() {
             self.wanted = Some(state.settings.clone());
         }
@@ -195,8 +200,33 @@ impl Model {
         if !again {
             self.rates.count(&trace);
         }
-        self.present(Picture::of(&trace), !again);
+        if let Some(trace) = self.decoding.hold(trace) {
+            self.take_ready(trace, !again);
+        }
+    }
+
+    fn take_ready(&mut self, trace: Frame, is_fresh: bool) {
+        self.present(Picture::of(&trace), is_fresh);
         self.trace = Some(trace);
+    }
+
+    /// What is to be decoded next.
+    pub(super) fn wish_to_decode(&mut self) -> Option<(u64, Vec<String>)> {
+        let shown = self.shown().map(|picture| picture.about.seq);
+        let is_live = self.kept.is_none();
+        self.decoding.wish(shown, is_live)
+    }
+
+    /// What was decoded for these decoders, or why not.
+    pub(super) fn take_decoded(&mut self, wanted: &[String], decoded: Result<Decoded, ClientError>) {
+        let (waited, reason) = self.decoding.take(wanted, decoded);
+        for trace in [waited, self.decoding.release()].into_iter().flatten() {
+            let again = self.trace.as_ref().is_some_and(|before| before.about.seq == trace.about.seq);
+            self.take_ready(trace, !again);
+        }
+        if let Some(reason) = reason {
+            self.toast(reason, Lamp::Bad);
+        }
     }
 
     /// Shows a trace, which may be another one than before.
@@ -305,6 +335,10 @@ impl Model {
     /// Whether the server is there. What was sent before may not have arrived.
     pub(super) fn set_connection(&mut self, connection: Connection) {
         self.sent = None;
+        if connection == Connection::Open {
+            // What comes now may be of another device.
+            self.decoding.forget();
+        }
         self.connection = connection;
     }
 
@@ -381,40 +415,6 @@ impl Model {
         let part = |time_s: f64| ((time_s + trace.about.trigger) / trace.about.duration).clamp(0.0, 1.0);
         let (from, to) = (part(from_s), part(to_s));
         if from < to { (from, to) } else { (0.0, 1.0) }
-    }
-
-    /// What is going on.
-    pub(super) fn status_line(&self) -> (Lamp, String) {
-        let run = self.state.as_ref().map_or(Run::Stop, |state| state.run);
-        let long = self.status_since.elapsed() > WAIT_SHOWN;
-        match (&self.connection, &self.status) {
-            (Connection::Lost(reason), _) => (Lamp::Bad, format!("No connection: {reason}. Trying again.")),
-            (_, Status::Closed { reason }) => (Lamp::Bad, format!("The oscilloscope is gone: {reason}")),
-            (_, Status::Lost { reason }) => (
-                Lamp::Bad,
-                format!("The oscilloscope is unplugged: {reason}. Plug it in: this goes on by itself."),
-            ),
-            (_, Status::Refused { reason }) => (Lamp::Bad, reason.clone()),
-            _ if self.state.is_none() => (Lamp::Wait, "Connecting".to_owned()),
-            _ if self.kept.is_some() => {
-                let seq = self.kept.as_ref().map_or(0, |(frame, _)| frame.about.seq);
-                (Lamp::Wait, format!("Trace {seq} of the history. Esc: back to live"))
-            }
-            _ if run == Run::Stop => (Lamp::Off, "Stopped".to_owned()),
-            (_, Status::Waiting { hint: Some(hint), .. }) => {
-                (Lamp::Wait, format!("Waiting: {hint}, or press F"))
-            }
-            (_, Status::Waiting { until, .. }) if long || run == Run::Single => {
-                (Lamp::Wait, format!("Waiting for {until}"))
-            }
-            (_, Status::Rolling) => (Lamp::Good, "Rolling".to_owned()),
-            _ => (Lamp::Good, "Running".to_owned()),
-        }
-    }
-
-    /// How long until the screen changes by itself.
-    pub(super) fn next_change(&self) -> Duration {
-        if self.status_since.elapsed() < WAIT_SHOWN { WAIT_SHOWN } else { FIGURES_INTERVAL }
     }
 
     // What keys and commands do.
@@ -670,6 +670,15 @@ impl Model {
                 Some(Order::Save { seq, path })
             }
             Ok(command::Typed::Look(look)) => self.look(look),
+            Ok(command::Typed::Decode(decoder)) => {
+                if let Err(reason) = self.decoding.want(&decoder) {
+                    self.toast(reason, Lamp::Bad);
+                }
+                if let Some(trace) = self.decoding.release() {
+                    self.take_ready(trace, true);
+                }
+                None
+            }
             Ok(command::Typed::Nothing) => None,
             Ok(command::Typed::Quit) => Some(Order::Quit),
             Err(reason) => {

@@ -9,7 +9,7 @@ use ratatui::crossterm::event::{Event, KeyCode, KeyEvent, KeyEventKind};
 use scopething::atomic::AtomicFile;
 use scopething_files::plot::terminal::Style;
 use scopething_serve::client::{
-    Client, ClientError, Frame, KeptTrace, Link, Message, View, trace, trace_file, traces,
+    Client, ClientError, Decoded, Frame, KeptTrace, Link, Message, View, decoded, trace, trace_file, traces,
 };
 use serde_json::Value;
 use tokio::task::{JoinError, JoinSet};
@@ -58,6 +58,8 @@ type Saved = Result<String, String>;
 enum Fetched {
     List(Vec<KeptTrace>),
     Trace(Box<Frame>, Purpose),
+    /// For these decoders.
+    Decoded(Vec<String>, Result<Decoded, ClientError>),
 }
 
 struct Screen<'a> {
@@ -288,6 +290,13 @@ impl Screen<'_> {
             let id = self.model.next_id();
             let _ = client.command(id, command).await;
         }
+        if let Some((seq, wanted)) = self.model.wish_to_decode() {
+            let link = self.link.clone();
+            self.fetches.spawn(async move {
+                let decoded = decoded(&link, seq, &wanted).await;
+                Ok(Fetched::Decoded(wanted, decoded))
+            });
+        }
         if self.model.layout.plot.width == 0 {
             return;
         }
@@ -342,6 +351,7 @@ impl Screen<'_> {
         let reason = match fetched {
             Ok(Ok(Fetched::List(traces))) => return self.model.take_history(traces),
             Ok(Ok(Fetched::Trace(frame, purpose))) => return self.model.take_kept(*frame, &purpose),
+            Ok(Ok(Fetched::Decoded(wanted, decoded))) => return self.model.take_decoded(&wanted, decoded),
             Ok(Err(error)) => error.to_string(),
             Err(error) => error.to_string(),
         };

@@ -16,7 +16,7 @@ use scopething::link::open;
 use scopething_core::device::BS05;
 use scopething_files::plot::terminal::{Colour, Glyphs, Style};
 use scopething_serve::Server;
-use scopething_serve::client::{Client, Frame, Link, Message, View};
+use scopething_serve::client::{Client, Frame, Link, Message, View, decoded};
 use serde_json::{Value, json};
 
 use super::draw::draw;
@@ -91,6 +91,120 @@ async fn seen(url: &str, settings: Value, size: (u16, u16), count: usize) -> (Mo
     tokio::select! {
         served = Box::pin(server.run(|_| {})) => panic!("{served:?}"),
         seen = tokio::time::timeout(Duration::from_secs(30), visited) => seen.expect("traces come"),
+    }
+}
+
+/// Takes what the server sends until the model shows what is wanted.
+async fn until_shown(client: &mut Client, model: &mut Model, is_wanted: impl Fn(&Model) -> bool) {
+    while !is_wanted(model) {
+        match client.next().await.unwrap().expect("the server stays") {
+            Message::Refused { reason, .. } => panic!("{reason}"),
+            Message::State(state) => model.take_state(*state),
+            Message::Status(status) => model.take_status(status),
+            _ => {}
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_calibration_is_begun_followed_and_cancelled() {
+    let link = open(&"sim:?scale=19V&noise=1mV&clock=fast".parse().unwrap()).await.unwrap();
+    let server = Box::pin(Server::open(link, BS05.analog, &page_here())).await.unwrap();
+    let link: Link = server.web_links().unwrap().control.parse().unwrap();
+    let visited = Box::pin(async {
+        let mut client = Client::connect(&link).await.unwrap();
+        let mut model = model();
+        until_shown(&mut client, &mut model, |model| model.state.is_some()).await;
+        for (id, typed, expected) in [
+            (1, "calibrate AB 64", "Calibrating: "),
+            (2, "calibrate cancel", "Cancelled: the old parameters stay."),
+            (3, "calibrate AB 8", "Calibrated: levels are met within "),
+        ] {
+            let Some(Order::Command(command)) = model.execute(typed) else { panic!("{typed}") };
+            client.command(id, command).await.unwrap();
+            let is_shown = |model: &Model| {
+                let toast = model.shown_toast().map_or("", |(text, _)| text);
+                model.status_line().1.starts_with(expected) || toast.starts_with(expected)
+            };
+            until_shown(&mut client, &mut model, is_shown).await;
+        }
+        let (text, lamp) = model.shown_toast().unwrap();
+        assert!(lamp == Lamp::Good && text.contains("kept until this ends only"), "{text}");
+        let buffer = drawn(&mut model, (100, 30), LOOK).0;
+        assert!(rows(&buffer).iter().any(|row| row.contains("Calibrated: levels are met within")));
+    });
+    tokio::select! {
+        served = Box::pin(server.run(|_| {})) => panic!("{served:?}"),
+        seen = tokio::time::timeout(Duration::from_mins(1), visited) => seen.expect("it ends"),
+    }
+}
+
+#[tokio::test]
+async fn what_decoders_find_is_drawn_where_it_is() {
+    let url = "sim:?A=sine,1kHz,0..3V&L4=uart,9600,text=Hi&clock=fast";
+    let link = open(&url.parse().unwrap()).await.unwrap();
+    let server = Box::pin(Server::open(link, BS05.analog, &page_here())).await.unwrap();
+    let link: Link = server.web_links().unwrap().control.parse().unwrap();
+    let visited = Box::pin(async {
+        let mut client = Client::connect(&link).await.unwrap();
+        let mut model = model();
+        until_shown(&mut client, &mut model, |model| model.state.is_some()).await;
+        let settings = json!({"lines": ["L4"], "time_per_div": 500e-6, "trigger": {"mode": "auto"}});
+        client.command(1, json!({"type": "set", "settings": settings})).await.unwrap();
+        model.execute("decode uart:rx=L4,baudrate=9600,format=ascii");
+        let letters = |model: &Model| {
+            let seq = model.shown().map(|picture| picture.about.seq);
+            let lanes = model.decoding.lanes_of(seq);
+            let texts = lanes.iter().flat_map(|lane| &lane.annotations).filter_map(|one| one.texts.first());
+            texts.filter(|text| ["H", "i"].contains(&text.as_str())).count()
+        };
+        while letters(&model) < 3 {
+            take_next(&mut client, &link, &mut model).await;
+        }
+        let (buffer, layout) = drawn(&mut model, (120, 40), LOOK);
+        let texts = rows(&buffer);
+        let is_letters = |place: &&Rect| texts[usize::from(place.y)].contains('H');
+        let row: Vec<char> = {
+            let place = layout.decoded.iter().find(is_letters).expect("a row with letters");
+            texts[usize::from(place.y)].chars().collect()
+        };
+        // A letter is drawn behind the mark of where it begins; from the first one to the second are ten bits.
+        let place_of =
+            |letter: char, from| (from..row.len()).find(|at| row[at - 1] == '│' && row[*at] == letter);
+        let first = place_of('H', 1).unwrap();
+        let second = place_of('i', first).unwrap();
+        let expected = 10.0 / 9600.0 / 6e-3 * f64::from(layout.plot.width);
+        assert!((second as f64 - first as f64 - expected).abs() <= 1.0, "{row:?}");
+        // A decoder that does not exist is reported, and traces come as they did before.
+        model.execute("decode off");
+        model.execute("decode nonsense:rx=L4");
+        while !model.shown_toast().is_some_and(|(text, lamp)| lamp == Lamp::Bad && text.contains("nonsense"))
+        {
+            take_next(&mut client, &link, &mut model).await;
+        }
+        let seq = model.trace.as_ref().unwrap().about.seq;
+        while model.trace.as_ref().unwrap().about.seq < seq + 2 {
+            take_next(&mut client, &link, &mut model).await;
+        }
+        assert_eq!(letters(&model), 0);
+    });
+    tokio::select! {
+        served = Box::pin(server.run(|_| {})) => panic!("{served:?}"),
+        seen = tokio::time::timeout(Duration::from_mins(1), visited) => seen.expect("it ends"),
+    }
+}
+
+/// Takes what the server sends next, and has decoded what is to be.
+async fn take_next(client: &mut Client, link: &Link, model: &mut Model) {
+    match client.next().await.unwrap().expect("the server stays") {
+        Message::Refused { reason, .. } => panic!("{reason}"),
+        Message::State(state) => model.take_state(*state),
+        Message::Trace(trace) => model.take_trace(*trace),
+        _ => {}
+    }
+    if let Some((seq, wanted)) = model.wish_to_decode() {
+        let found = decoded(link, seq, &wanted).await;
+        model.take_decoded(&wanted, found);
     }
 }
 

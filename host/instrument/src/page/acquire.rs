@@ -74,6 +74,9 @@ pub struct About {
     /// The roll that it is a part of.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub roll: Option<u64>,
+    /// The number of its first column in that roll.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub first_column: Option<u64>,
 }
 
 #[cfg(test)]
@@ -93,6 +96,7 @@ impl About {
             warnings: Vec::new(),
             settings: String::new(),
             roll: None,
+            first_column: None,
         }
     }
 }
@@ -514,6 +518,7 @@ fn described(
         warnings: details.warnings.clone(),
         settings: capture.settings.to_string(),
         roll: None,
+        first_column: None,
     };
     Acquired { about, attenuation: shared.controls.borrow().attenuation, capture }
 }

@@ -12,7 +12,6 @@ use super::acquire::{Acquired, CountedClient, Shared, Status};
 use super::command::{Command, state_json};
 use super::frame::{View, encode};
 use super::roll::Seen;
-use crate::offload::offload;
 
 /// Frames that are under way to a client that acknowledges those it has drawn.
 const MAX_UNDRAWN: u64 = 2;
@@ -353,4 +352,16 @@ fn scale(channel: &mut Value, factor: f64) {
             }
         }
     }
+}
+
+/// Computes something beside the thread of whoever waits for it.
+#[cfg(not(target_family = "wasm"))]
+async fn offload<T: Default + Send + 'static>(compute: impl FnOnce() -> T + Send + 'static) -> T {
+    tokio::task::spawn_blocking(compute).await.unwrap_or_default()
+}
+
+/// A page has one thread.
+#[cfg(target_family = "wasm")]
+async fn offload<T>(compute: impl FnOnce() -> T) -> T {
+    std::future::ready(compute()).await
 }

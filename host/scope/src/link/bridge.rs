@@ -39,8 +39,7 @@ async fn open_port(port: &BridgePort) -> Result<OpenLink, OpenError> {
     let link = match port {
         BridgePort::Serial { port, baud_rate } => {
             let baud_rate = *baud_rate;
-            let opened =
-                OpenLink::serial(Some(port.clone()), move |port| SerialLink::open_at(port, baud_rate));
+            let opened = OpenLink::serial(port.clone(), move |port| SerialLink::open_at(port, baud_rate));
             let link = opened.await?;
             // Ten bits a byte, and a fifth for whatever the bridge does meanwhile.
             let bytes_per_second = (baud_rate / 10 / 5 * 4).min(PROFILE.bytes_per_second);

@@ -23,6 +23,16 @@ pub enum OpenError {
          COM3, socket://host:port, bitscope-server://host:port, or sim: for the simulated BitScope"
     )]
     NoBitScope,
+    /// Several serial ports have a BitScope's USB id, and at none of them a BitScope answers.
+    #[error(
+        "several serial ports have a BitScope's USB id, 0403:6001, and a BitScope answers at none ({}): check its \
+         cable, or name a link",
+        ports.iter().map(|(port, reason)| format!("{port}: {reason}")).collect::<Vec<_>>().join("; ")
+    )]
+    NoneAnswers {
+        /// Each port, and what came of asking it.
+        ports: Vec<(String, String)>,
+    },
     /// The operating system does not list its serial ports.
     #[error("the serial ports cannot be listed: name one, such as /dev/ttyUSB0 or COM3")]
     NoPortList(#[source] io::Error),

@@ -39,6 +39,8 @@ pub mod refusal;
 #[cfg(target_family = "wasm")]
 mod script_port;
 #[cfg(not(target_family = "wasm"))]
+mod search;
+#[cfg(not(target_family = "wasm"))]
 mod serial;
 #[cfg(not(target_family = "wasm"))]
 mod tcp;
@@ -134,18 +136,14 @@ impl OpenLink {
         Self { stream, clock, profile: ScriptLink::PROFILE, pacing: Pacing::Whole }
     }
 
-    /// Opens a serial port, or that of the first BitScope. Setting a port up takes the operating system milliseconds, or
-    /// seconds when the device does not answer.
+    /// Opens a serial port. Setting one up takes the operating system milliseconds, or seconds when the device does not answer.
     #[cfg(not(target_family = "wasm"))]
     async fn serial(
-        port: Option<String>,
+        port: String,
         open: impl FnOnce(&str) -> Result<SerialLink, OpenError> + Send + 'static,
     ) -> Result<Self, OpenError> {
-        let name = port.clone().unwrap_or_default();
-        let opening = tokio::task::spawn_blocking(move || {
-            let port = port.map_or_else(ports::first_bitscope, Ok)?;
-            open(&port)
-        });
+        let name = port.clone();
+        let opening = tokio::task::spawn_blocking(move || open(&port));
         let interrupted = |error| Err(OpenError::Port { port: name, source: std::io::Error::other(error) });
         let link = opening.await.unwrap_or_else(interrupted)?;
         let profile = link.profile();

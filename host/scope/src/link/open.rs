@@ -4,9 +4,7 @@ use scopething_core::scope::{LinkProfile, Pacing};
 
 #[cfg(feature = "bridge")]
 use super::bridge;
-use super::{
-    HostClock, Link, LinkClock, LinkUrl, OpenError, OpenLink, SerialLink, TcpLink, UdpLink, bitscope_ports,
-};
+use super::{HostClock, Link, LinkClock, LinkUrl, OpenError, OpenLink, SerialLink, TcpLink, UdpLink, search};
 #[cfg(feature = "sim")]
 use scopething_sim::{ReadPlayback, SimConfig, no_files};
 
@@ -14,7 +12,7 @@ use scopething_sim::{ReadPlayback, SimConfig, no_files};
 ///
 /// # Errors
 ///
-/// [`OpenError`], within some 5 s.
+/// [`OpenError`], within some 5 s; and 1.5 s for each port that is asked in vain whether it is the first BitScope.
 ///
 /// # Cancellation
 ///
@@ -27,8 +25,8 @@ pub async fn open(url: &LinkUrl) -> Result<OpenLink, OpenError> {
         pacing: Pacing::Whole,
     };
     match url {
-        LinkUrl::FirstSerial => OpenLink::serial(None, SerialLink::open).await,
-        LinkUrl::Serial { port } => OpenLink::serial(Some(port.clone()), SerialLink::open).await,
+        LinkUrl::FirstSerial => OpenLink::serial(search::first_bitscope().await?, SerialLink::open).await,
+        LinkUrl::Serial { port } => OpenLink::serial(port.clone(), SerialLink::open).await,
         LinkUrl::Socket(at) => Ok(host(Link::Tcp(TcpLink::connect(at).await?), LinkProfile::NETWORK)),
         LinkUrl::BitscopeServer(at) => {
             Ok(host(Link::Udp(Box::new(UdpLink::connect(at).await?)), UdpLink::PROFILE))
@@ -61,17 +59,19 @@ pub async fn open_reading(url: &LinkUrl, read: ReadPlayback) -> Result<OpenLink,
     }
 }
 
-/// Finds out which link is meant in the end: [`LinkUrl::FirstSerial`] becomes the port that it is now.
+/// Finds out which link is meant in the end: [`LinkUrl::FirstSerial`] becomes the port that it is now. Where several ports have a
+/// BitScope's USB id it connects to one after another, which resets a BitScope, until one answers.
 ///
 /// # Errors
 ///
-/// [`OpenError::NoBitScope`] and [`OpenError::NoPortList`].
+/// [`OpenError::NoBitScope`] and [`OpenError::NoPortList`]; where several ports were asked in vain, why one of them does not open,
+/// or else [`OpenError::NoneAnswers`].
 pub async fn resolve(url: &LinkUrl) -> Result<LinkUrl, OpenError> {
     if *url.as_paced_whole() != LinkUrl::FirstSerial {
         return Ok(url.clone());
     }
-    let first = bitscope_ports().await?.into_iter().next().ok_or(OpenError::NoBitScope)?;
-    Ok(LinkUrl::Serial { port: first.name }.with_pacing(url.pacing()))
+    let port = search::first_bitscope().await?;
+    Ok(LinkUrl::Serial { port }.with_pacing(url.pacing()))
 }
 
 #[cfg(feature = "sim")]

@@ -78,7 +78,7 @@ impl fmt::Display for UsbDevice {
 }
 
 impl Port {
-    /// Whether its USB id is that of a BitScope.
+    /// Whether its USB id is that of a BitScope. An adaptor with an FT232 has the same: only what answers tells them apart.
     #[must_use]
     pub fn is_bitscope(&self) -> bool {
         self.usb.as_ref().is_some_and(|usb| (usb.vendor, usb.product) == BITSCOPE_USB_ID)
@@ -106,11 +106,6 @@ pub(super) fn bitscopes() -> Result<Vec<Port>, OpenError> {
     let mut ports = found_ports()?;
     ports.retain(Port::is_bitscope);
     if ports.is_empty() { Err(OpenError::NoBitScope) } else { Ok(ports) }
-}
-
-/// The first port with a BitScope's USB id, by its name.
-pub(super) fn first_bitscope() -> Result<String, OpenError> {
-    bitscopes()?.into_iter().next().map(|port| port.name).ok_or(OpenError::NoBitScope)
 }
 
 fn found_ports() -> Result<Vec<Port>, OpenError> {

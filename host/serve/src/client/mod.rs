@@ -33,6 +33,7 @@ use futures_util::{SinkExt as _, StreamExt as _};
 use http_body_util::{BodyExt as _, Empty, Limited};
 use hyper::body::Bytes;
 use hyper_util::rt::TokioIo;
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use thiserror::Error;
@@ -44,6 +45,7 @@ use tokio_tungstenite::{WebSocketStream, client_async};
 pub use self::state::{
     Actual, AnalogKnobs, ChannelKnobs, DeviceState, GeneratorState, Knobs, Limits, State, TriggerKnobs,
 };
+pub use scopething_instrument::calibration::CalibrationState;
 use scopething_instrument::page::decode;
 pub use scopething_instrument::page::{
     About, Block, Ended, Frame, FrameChannel, Kind, Layout, NotAFrame, Run, Status,
@@ -51,6 +53,9 @@ pub use scopething_instrument::page::{
 
 /// How long connecting, and the answer to a request for a file, may take.
 const TIMEOUT: Duration = Duration::from_secs(10);
+/// How long the server lets each stack of decoders run, and a question about decoders, as its documentation has it.
+const DECODER_TIMEOUT: Duration = Duration::from_secs(10);
+const QUESTION_TIMEOUT: Duration = Duration::from_secs(20);
 /// How often the server is asked whether it is still there: a computer that lost its power or its network hangs up at nobody.
 const PING_INTERVAL: Duration = Duration::from_secs(5);
 /// How long nothing may come, answers to that included.
@@ -125,10 +130,12 @@ pub enum ClientError {
         cause: std::io::Error,
     },
     /// It took too long.
-    #[error("{link} did not answer within {} s", TIMEOUT.as_secs())]
+    #[error("{link} did not answer within {} s", limit.as_secs())]
     Timeout {
         /// What did not answer.
         link: String,
+        /// How long that was waited for.
+        limit: Duration,
     },
     /// The server does not want this client.
     #[error("{link} refuses: {reason}")]
@@ -137,6 +144,8 @@ pub enum ClientError {
         link: String,
         /// Its reason.
         reason: String,
+        /// The HTTP status of its answer.
+        status: u16,
     },
     /// The connection broke, or what came over it was not this interface.
     #[error("the connection broke: {0}")]
@@ -230,13 +239,14 @@ impl Client {
                 Ok((socket, _)) => Ok(Self { socket, heard: Instant::now(), pinged: Instant::now() }),
                 Err(tungstenite::Error::Http(answer)) => {
                     let reason = refusal(answer.body().as_deref().unwrap_or_default());
-                    let reason = reason.unwrap_or_else(|| answer.status().to_string());
-                    Err(ClientError::Refused { link: link.to_string(), reason })
+                    let status = answer.status();
+                    let reason = reason.unwrap_or_else(|| status.to_string());
+                    Err(ClientError::Refused { link: link.to_string(), reason, status: status.as_u16() })
                 }
                 Err(error) => Err(error.into()),
             }
         };
-        within_timeout(link, connecting).await
+        within(TIMEOUT, link, connecting).await
     }
 
     /// What the server sends next; none: it has hung up. What this version does not know is passed over.
@@ -372,7 +382,56 @@ pub async fn trace_file(link: &Link, seq: u64, format: &str) -> Result<Vec<u8>, 
     get(link, &format!("/api/v1/traces/{seq}.{format}")).await
 }
 
+/// What sigrok's decoders found in a trace.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+pub struct Decoded {
+    /// The number of the trace.
+    pub seq: u64,
+    /// A lane for each row of annotations that a decoder has.
+    pub lanes: Vec<DecodedLane>,
+}
+
+/// A row of annotations.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+pub struct DecodedLane {
+    /// What it shows, such as `RX`.
+    pub title: String,
+    /// What was found, in the order of time.
+    pub annotations: Vec<DecodedAnnotation>,
+}
+
+/// What a decoder found at a time.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+pub struct DecodedAnnotation {
+    /// When it begins, in seconds from the start of the trace.
+    pub start: f64,
+    /// When it ends.
+    pub end: f64,
+    /// It in words, from long to short.
+    pub texts: Vec<String>,
+}
+
+/// What decoders, such as `uart:rx=L1,baudrate=9600`, find in a trace that is kept. The server runs them one after the other, so
+/// that the answer may take some ten seconds.
+///
+/// # Errors
+/// [`ClientError::Refused`] with status 404 where there is no such trace, 422 where there is no such decoder or channel, 501
+/// where the server has no sigrok-cli; and all else that keeps it from coming.
+pub async fn decoded(link: &Link, seq: u64, decoders: &[String]) -> Result<Decoded, ClientError> {
+    let wanted = decoders.join(";");
+    let wanted = utf8_percent_encode(&wanted, NON_ALPHANUMERIC);
+    let stacks = u32::try_from(decoders.len()).unwrap_or(u32::MAX);
+    let limit = TIMEOUT + QUESTION_TIMEOUT + DECODER_TIMEOUT.saturating_mul(stacks);
+    let path = format!("/api/v1/traces/{seq}.decoded?decoders={wanted}");
+    let body = get_within(limit, link, &path).await?;
+    serde_json::from_slice(&body).map_err(|error| ClientError::Broken(format!("not understood: {error}")))
+}
+
 async fn get(link: &Link, path: &str) -> Result<Vec<u8>, ClientError> {
+    get_within(TIMEOUT, link, path).await
+}
+
+async fn get_within(limit: Duration, link: &Link, path: &str) -> Result<Vec<u8>, ClientError> {
     let broken = |error: hyper::Error| ClientError::Broken(error.to_string());
     let fetching = async {
         let stream = TokioIo::new(reach(link).await?);
@@ -393,7 +452,7 @@ async fn get(link: &Link, path: &str) -> Result<Vec<u8>, ClientError> {
                 return Ok(body.to_vec());
             }
             let reason = refusal(&body).unwrap_or_else(|| status.to_string());
-            Err(ClientError::Refused { link: link.to_string(), reason })
+            Err(ClientError::Refused { link: link.to_string(), reason, status: status.as_u16() })
         };
         let mut answered = std::pin::pin!(answered);
         tokio::select! {
@@ -404,7 +463,7 @@ async fn get(link: &Link, path: &str) -> Result<Vec<u8>, ClientError> {
             }
         }
     };
-    within_timeout(link, fetching).await
+    within(limit, link, fetching).await
 }
 
 async fn reach(link: &Link) -> Result<TcpStream, ClientError> {
@@ -415,11 +474,12 @@ async fn reach(link: &Link) -> Result<TcpStream, ClientError> {
     Ok(stream)
 }
 
-async fn within_timeout<T>(
+async fn within<T>(
+    limit: Duration,
     link: &Link,
     work: impl Future<Output = Result<T, ClientError>>,
 ) -> Result<T, ClientError> {
-    timeout(TIMEOUT, work).await.unwrap_or_else(|_| Err(ClientError::Timeout { link: link.to_string() }))
+    timeout(limit, work).await.unwrap_or_else(|_| Err(ClientError::Timeout { link: link.to_string(), limit }))
 }
 
 /// The reason in an answer that is one.

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
+use scopething_instrument::calibration::CalibrationState;
 use scopething_instrument::page::Run;
 
 /// An analog channel.
@@ -174,6 +175,9 @@ pub struct State {
     /// What the generator does.
     #[serde(default)]
     pub generator: GeneratorState,
+    /// What has become of the calibration that was asked for last.
+    #[serde(default)]
+    pub calibration: CalibrationState,
     /// The device.
     #[serde(default)]
     pub device: DeviceState,

@@ -206,7 +206,9 @@ class App {
   endOfRoll(trace) {
     const isThis = this.roll?.id === trace.roll && this.roll.about;
     const shown = isThis ? still(this.roll.trace()) : trace;
-    return { ...shown, seq: trace.seq, unix_ms: trace.unix_ms, warnings: trace.warnings, settings: trace.settings, trigger: shown.duration };
+    // What is found in the trace lies where that begins on this screen.
+    const begins = isThis ? (trace.first_column - this.roll.first) * this.roll.about.period : 0;
+    return { ...shown, begins, seq: trace.seq, unix_ms: trace.unix_ms, warnings: trace.warnings, settings: trace.settings, trigger: shown.duration };
   }
 
   takeMeasurements(measured) {
@@ -509,9 +511,9 @@ class App {
       nextSpectrum: () => this.look({ spectrum: next(["off", "A", "B", "M"], this.view.spectrum) }),
       nextMath: () => this.look({ math: next(["off", "A+B", "A−B", "A×B"], this.view.math) }),
       toggleXY: () => this.look({ xy: !this.view.xy }),
-      reference: () => {
+      reference: async () => {
         const trace = this.shown;
-        if (trace) this.addReference(trace, `Trace ${trace.seq}`);
+        if (trace) this.addReference(await this.whole(trace), `Trace ${trace.seq}`);
       },
       mask: () => this.makeMask(),
       zoomIn: () => this.zoom(0.5, 0.5),
@@ -523,11 +525,23 @@ class App {
     };
   }
 
-  makeMask() {
-    const trace = this.shown;
-    if (!trace) return;
+  /** A trace with all its samples: what is on the screen is thinned out to its pixels, and of what is zoomed into only a part. */
+  async whole(trace) {
+    const isWhole = trace.from <= 0 && trace.to >= 1 && !Object.values(trace.channels).some((channel) => channel.extremes);
+    if (isWhole || trace.isKept || trace.averaged || trace.ended === "roll") return trace;
+    try {
+      return decode(await this.transport.trace(trace.seq));
+    } catch (error) {
+      this.toast(`Only what is on the screen of trace ${trace.seq} is taken: ${error.message}`);
+      return trace;
+    }
+  }
+
+  async makeMask() {
+    if (!this.shown) return;
     const { channel, dx, dy } = this.view.mask;
     const s = this.state.settings;
+    const trace = await this.whole(this.shown);
     this.removeMask();
     this.mask = masks.make(trace, channel, dx * s.time_per_div, dy * s.channels[channel].volts_per_div);
     if (!this.mask) this.toast(`Channel ${channel} was not captured: choose the other one, or turn it on.`);

@@ -30,7 +30,7 @@ export class Decoders {
     const { found } = this;
     if (!trace || !found || this.wanted.length === 0 || found.seq !== trace.seq || trace.rolling) return [];
     // A roll that has stopped shows what came before its last gap as well.
-    const offset = trace.ended === "roll" ? trace.duration - found.duration : 0;
+    const offset = trace.begins ?? 0;
     return found.lanes.map((lane) => ({ ...lane, offset }));
   }
 

@@ -416,6 +416,17 @@ test("masks count, references stay, the history keeps", async () => {
   assert.deepEqual(await page.evaluate(() => window.held.filter((button) => button.isConnected).length), await page.locator("#references button, #readings button").count());
   await page.getByRole("button", { name: "Remove mask" }).click();
   await page.getByRole("button", { name: "Remove", exact: true }).click();
+  // Both are of all of a trace, with its samples, where only a part of it is on the screen.
+  await page.evaluate(() => window.scopething.zoom(0.1, 0.5));
+  await until("a part of a trace", () => trace("(trace) => trace.to - trace.from < 0.2"));
+  await page.keyboard.press("k");
+  await page.keyboard.press("r");
+  await until("a mask and a reference of a whole trace", () => page.evaluate(() => {
+    const { mask, references: [reference] } = window.scopething;
+    return (mask?.width * mask?.low.length > 5.9e-3 && reference?.trace.channels.A.layout === "samples" && reference.trace.to === 1) || [mask?.width, reference?.trace.to];
+  }));
+  await page.evaluate(() => { window.scopething.removeMask(); window.scopething.removeReference(0); });
+  await page.keyboard.press("u");
   await page.getByRole("tab", { name: "Traces" }).click();
   const first = page.locator("#history li").first();
   await first.waitFor();
@@ -497,6 +508,21 @@ test("slow time bases roll: the newest sample is at the right edge", async () =>
   await page.waitForFunction(() => window.scopething.trace.rolling === false);
   const seq = await page.evaluate(() => window.scopething.trace.seq);
   assert.equal(await page.locator("#fig-ended").textContent(), "rolling");
+  // The trace that was made of the end of it, in which decoders look, begins where its columns are on the screen.
+  const { compared, outside } = await page.evaluate(async () => {
+    const { trace: shown, transport } = window.scopething;
+    const { decode, elements, voltsOf } = await import("/frame.js");
+    const { A } = decode(await transport.trace(shown.seq)).channels;
+    const column = (index) => Math.round(shown.begins / A.period) + index;
+    const all = Array.from({ length: elements(A) }, (_, index) => index).filter((index) => column(index) < elements(shown.channels.A));
+    const isOutside = (index) => {
+      const [low, high] = voltsOf(shown.channels.A, column(index));
+      const [mean] = voltsOf(A, index);
+      return !(mean > low - 2 * A.step - 1e-6 && mean < high + 2 * A.step + 1e-6);
+    };
+    return { compared: all.length, outside: all.filter(isOutside).length };
+  });
+  assert.ok(compared > 16 && outside === 0, `${outside} of ${compared}`);
   await page.getByRole("tab", { name: "Traces" }).click();
   await page.locator("#history").getByText(`Trace ${seq}`, { exact: true }).waitFor();
   const [download] = await Promise.all([page.waitForEvent("download"), page.getByRole("button", { name: "CSV", exact: true }).click()]);

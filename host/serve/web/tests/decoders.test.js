@@ -36,7 +36,7 @@ test("a trace that could not be decoded is not asked for again, the next one is"
   see(1);
   assert.deepEqual(numbers(), [1]);
   see(2);
-  await answer("resolve", { seq: 2, duration: 1, lanes: [] });
+  await answer("resolve", { seq: 2, lanes: [] });
   assert.deepEqual(numbers(), [1, 2]);
   assert.equal(decoders.failure, "");
 });
@@ -54,10 +54,18 @@ test("other decoders are tried on a trace that could not be decoded", async () =
 test("the traces of another device are decoded, whatever their numbers", async () => {
   const { decoders, see, answer, numbers } = decoding();
   see(1);
-  await answer("resolve", { seq: 1, duration: 1, lanes: [] });
+  await answer("resolve", { seq: 1, lanes: [] });
   see(1);
   assert.deepEqual(numbers(), [1]);
   decoders.forget();
   see(1);
   assert.deepEqual(numbers(), [1, 1]);
+});
+
+test("lanes of a roll that has stopped begin where the trace of its end does", async () => {
+  const { decoders, see, answer } = decoding();
+  see(1);
+  await answer("resolve", { seq: 1, lanes: [{ title: "RX", annotations: [] }] });
+  assert.deepEqual(decoders.lanesOf({ seq: 1, ended: "roll", begins: 0.25 }).map(({ offset }) => offset), [0.25]);
+  assert.deepEqual(decoders.lanesOf({ seq: 1, ended: "trigger" }).map(({ offset }) => offset), [0]);
 });

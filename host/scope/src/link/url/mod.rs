@@ -43,7 +43,8 @@ use scopething_sim::faults::StreamFaults;
 /// Which link to a BitScope is meant.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub enum LinkUrl {
-    /// The first serial port with a BitScope's USB id. Its text is empty.
+    /// The first serial port with a BitScope's USB id; where several have it, as adaptors with an FT232 do, the first at which a
+    /// BitScope answers. Its text is empty.
     #[default]
     FirstSerial,
     /// A serial port by the name that the operating system has for it.
