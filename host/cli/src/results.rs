@@ -146,7 +146,7 @@ impl Results {
     pub(super) fn take(&mut self, waveform: Waveform) -> Result<(), Failure> {
         self.taken += 1;
         if self.taken == 1 {
-            warn_of_left_out(&self.formats, waveform.channels().iter().map(|series| series.channel));
+            warn_of_left_out(&self.formats, &waveform.channels().iter().map(|series| series.channel));
         }
         let (mut kept, mut closed) = (Kept::Nowhere, false);
         for file in &mut self.files {
@@ -234,7 +234,7 @@ impl Results {
 }
 
 /// Warns of channels that will not be in a file.
-pub(super) fn warn_of_left_out(formats: &[Format], channels: impl Iterator<Item = Channel> + Clone) {
+pub(super) fn warn_of_left_out(formats: &[Format], channels: &(impl Iterator<Item = Channel> + Clone)) {
     for format in formats {
         let left_out = format.left_out(channels.clone());
         if !left_out.is_empty() {
