@@ -5,13 +5,14 @@ use std::path::PathBuf;
 
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
+use scopething::bindings::run_asking;
 use scopething::calibration_file::CalibrationFile;
 use scopething_core::calibration::CalibrationRequest;
 use scopething_core::device::BS05;
 use scopething_core::plan::ChannelSet;
 
 use crate::connection::{Connection, Device};
-use crate::failure::{Failure, Raise, Stop};
+use crate::failure::{Failure, Kind, Raise, Stop};
 use crate::gate;
 use crate::probes::calibration_object;
 
@@ -42,6 +43,11 @@ impl Connection {
             Some(path) => Some(CalibrationFile::new(path)),
             None => CalibrationFile::of_user(),
         };
+        if save {
+            // Not only when it is found.
+            let kept = CalibrationFile::check(self.section(), &probe);
+            kept.map_err(|error| Failure::of(Kind::Usage, &error).raise(py))?;
+        }
         if let Some(file) = &file {
             let unmultiplied = file.check_unmultiplied(self.section(), &probe);
             unmultiplied.map_err(|error| Failure::from(error).raise(py))?;
@@ -55,31 +61,37 @@ impl Connection {
             let request = CalibrationRequest { channels, grid, ..CalibrationRequest::new(before) };
             let Device { runtime, scope, buffer, .. } = device;
             let mut raised = None;
-            let calibrating = async {
-                scope
-                    .calibrate(&request, buffer, |at| match report(progress.as_ref(), at.done, at.left) {
-                        Ok(()) => ControlFlow::Continue(()),
-                        Err(error) => {
-                            raised = Some(error);
-                            ControlFlow::Break(())
-                        }
-                    })
-                    .await
-                    .map_err(Failure::from)
-                    .map_err(Stop::from)
+            let work = |ask: &mut dyn FnMut((u16, u16)) -> Option<bool>| {
+                let calibrating = async {
+                    scope
+                        .calibrate(&request, buffer, |at| match ask((at.done, at.left)) {
+                            Some(true) => ControlFlow::Continue(()),
+                            Some(false) | None => ControlFlow::Break(()),
+                        })
+                        .await
+                        .map_err(Failure::from)
+                        .map_err(Stop::from)
+                };
+                runtime.block_on(async {
+                    tokio::select! {
+                        biased;
+                        calibrated = calibrating => calibrated,
+                        () = self.shared.is_closed() => Err(Failure::closed().into()),
+                        () = gate::shutting() => Err(Failure::closed().into()),
+                    }
+                })
             };
-            let calibrated = runtime.block_on(async {
-                tokio::select! {
-                    biased;
-                    calibrated = calibrating => calibrated,
-                    () = self.shared.is_closed() => Err(Failure::closed().into()),
-                    () = gate::shutting() => Err(Failure::closed().into()),
+            let calibrated = run_asking(work, |(done, left)| match report(progress.as_ref(), done, left) {
+                Ok(()) => true,
+                Err(error) => {
+                    raised = Some(error);
+                    false
                 }
             });
             if let Some(error) = raised {
                 return Err(Stop::Raised(error));
             }
-            let calibration = calibrated?;
+            let calibration = calibrated.map_err(Stop::from)??;
             self.take_probe(device, &probe, calibration.parameters);
             Ok((before, calibration))
         })?;

@@ -196,6 +196,28 @@ def test_calibrations_that_cannot_be(arguments, words):
         scope.calibrate(**{"save": False, **arguments})
 
 
+def test_progress_may_use_another_scope(home):
+    with (
+        scopething.connect("sim:?clock=fast") as scope,
+        scopething.connect("sim:?A=dc,1V&clock=fast") as other,
+    ):
+        volts = []
+
+        def measure(*_):
+            volts.append(float(other.capture("A", low=0, high=3, timeout=0).A.samples.mean()))
+
+        scope.calibrate(n=8, progress=measure)
+        assert len(volts) > 8 and all(abs(volt - 1) < 0.05 for volt in volts)
+
+
+def test_a_name_that_cannot_be_kept_is_refused_before_anything_is_measured(home):
+    with scopething.connect("sim:?clock=fast") as scope:
+        seen = []
+        with pytest.raises(scopething.Usage, match="cannot be a name"):
+            scope.calibrate(probes="a b", n=8, progress=lambda *_: seen.append(1))
+        assert seen == []
+
+
 def test_what_progress_raises_ends_a_calibration(home):
     def give_up(done, points):
         if done == 3:
