@@ -74,7 +74,8 @@ impl Arguments {
             print_warning!("{}: {warning}", path.display());
         }
         let formats: Vec<Format> = self.output.files()?.iter().map(|output| output.format).collect();
-        warn_of_left_out(&formats, &pieces.outline().channels.iter().map(|series| series.channel));
+        let channels: Vec<_> = pieces.outline().channels.iter().map(|series| series.channel).collect();
+        warn_of_left_out(&formats, &channels);
         files.iter_mut().try_for_each(|file| file.begin(pieces.outline())).map_err(not_written)?;
         let unread = |error: anyhow::Error| {
             Failure::Failed(error.context(format!("{} cannot be read", path.display())))

@@ -146,7 +146,8 @@ impl Results {
     pub(super) fn take(&mut self, waveform: Waveform) -> Result<(), Failure> {
         self.taken += 1;
         if self.taken == 1 {
-            warn_of_left_out(&self.formats, &waveform.channels().iter().map(|series| series.channel));
+            let channels: Vec<Channel> = waveform.channels().iter().map(|series| series.channel).collect();
+            warn_of_left_out(&self.formats, &channels);
         }
         let (mut kept, mut closed) = (Kept::Nowhere, false);
         for file in &mut self.files {
@@ -234,10 +235,11 @@ impl Results {
 }
 
 /// Warns of channels that will not be in a file.
-pub(super) fn warn_of_left_out(formats: &[Format], channels: &(impl Iterator<Item = Channel> + Clone)) {
+pub(super) fn warn_of_left_out(formats: &[Format], channels: &[Channel]) {
     for format in formats {
-        let left_out = format.left_out(channels.clone());
-        if !left_out.is_empty() {
+        let left_out = format.left_out(channels.iter().copied());
+        // A file that would hold nothing is refused.
+        if !left_out.is_empty() && left_out.len() < channels.len() {
             let names: Vec<String> = left_out.iter().map(Channel::to_string).collect();
             print_warning!(
                 "a {format} file has no place for logic lines: it is without {}",

@@ -215,7 +215,7 @@ fn text_is_read_in_the_encodings_of_others() {
             assert_eq!(read(&path, format, &ReadOptions::default()), whole, "{format}, {encoding}");
             match open_pieces(&path, format, &ReadOptions::default()) {
                 Some(mut pieces) => {
-                    assert_eq!(gathered_and_counted(pieces.as_mut()).0, whole, "{format}, {encoding}")
+                    assert_eq!(gathered_and_counted(pieces.as_mut()).0, whole, "{format}, {encoding}");
                 }
                 None => assert_eq!(format, Format::Json, "{encoding}"),
             }
