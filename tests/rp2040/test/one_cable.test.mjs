@@ -8,6 +8,9 @@ import { test } from 'node:test';
 import { BootDrive } from '../emulator/boot_drive.mjs';
 import { Bench, ONE_CABLE, PROGRAM, QUANTISING_STEP, SQUARE, random, unlikeness } from './bench.mjs';
 
+/** A capture where its samples do not matter: few, as the program's time-outs are of wall time, by which this chip is slow. */
+const SHORT = ['capture', 'A', '--samples', '50', '--json'];
+
 /** Fails on anything that the pins sent and USB does not allow. */
 function assertClean({ board, device }) {
   assert.deepEqual(board.wire.complaints, []);
@@ -90,7 +93,7 @@ test('the second port is the BitScope, and the first answers messages meanwhile'
   assert.match(refused.err, /in use through the bridge's other port/);
   reader.kill();
   await board.run(() => !bench.computer.scope.client, 5, 'the port being closed');
-  const after = await bench.host(['capture', 'A', '--url', bench.bridge, '--json']);
+  const after = await bench.host([...SHORT, '--url', bench.bridge]);
   assert.equal(after.code, 0, after.err);
 
   const direct = await bench.captureDirectly();
@@ -101,7 +104,7 @@ test('software that leaves DTR alone has the BitScope too', async (t) => {
   const bench = await Bench.openOneCable(t);
   await bench.plug();
   bench.computer.scope.openLines = 0;
-  const { err, code } = await bench.host(['capture', 'A', '--url', bench.stream, '--json']);
+  const { err, code } = await bench.host([...SHORT, '--url', bench.stream]);
   assert.equal(code, 0, err);
   const refused = await bench.host(['capture', 'A', '--url', bench.bridge]);
   assert.equal(refused.code, 1);
@@ -149,7 +152,7 @@ test('a BitScope comes and goes at the pins', async (t) => {
   for (let time = 0; time < 2; time += 1) {
     await bench.plug();
     await board.run(() => bench.device.readied === 1, 3, 'the FT232 being readied');
-    const { err, code } = await bench.host(['capture', 'A', '--url', bench.bridge, '--json']);
+    const { err, code } = await bench.host([...SHORT, '--url', bench.bridge]);
     assert.equal(code, 0, err);
     assertClean(bench);
     bench.unplug();
