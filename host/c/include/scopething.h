@@ -446,7 +446,7 @@ ScopethingStatus scopething_capture_request_init(ScopethingCaptureRequest *reque
 
 // Opens a scope by its URL: "" is the first BitScope that is plugged in, "/dev/ttyUSB0" or "COM3" a serial port,
 // "socket://HOST:PORT", "bitscope-server://HOST:PORT" and "bridge:PORT" are others, and "sim:" is simulated in this process.
-// Takes some 5 s at most. Close it with scopething_close.
+// Takes some 5 s at most, and with "" up to 4 s more for each port that is asked in vain. Close it with scopething_close.
 ScopethingStatus scopething_open(const char *url,
                                  scopething_scope *scope,
                                  ScopethingError *error);

@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 
 use host::bindings::run_asking;
 use host::calibration_file::CalibrationFile;
-use host::failure::{Failure, Kind};
+use host::failure::Failure;
 use scopething_core::calibration::CalibrationRequest;
 use scopething_core::device::{AnalogParameters, Attenuation, BS05};
 use scopething_core::trace::TraceBuffer;
@@ -65,7 +65,7 @@ pub unsafe extern "C" fn scopething_calibrate(
         let section = CalibrationFile::section_of(scope.url.sound());
         if save {
             // Not only when it is found.
-            CalibrationFile::check(&section, probe).map_err(|error| Failure::of(Kind::Usage, &error))?;
+            CalibrationFile::check(&section, probe)?;
         }
         if let Some(file) = &file {
             file.check_unmultiplied(&section, probe)?;

@@ -217,7 +217,7 @@ pub const SCOPETHING_GENERATES_LEVELS: u32 = 3;
 
 /// Opens a scope by its URL: "" is the first BitScope that is plugged in, "/dev/ttyUSB0" or "COM3" a serial port,
 /// "socket://HOST:PORT", "bitscope-server://HOST:PORT" and "bridge:PORT" are others, and "sim:" is simulated in this process.
-/// Takes some 5 s at most. Close it with scopething_close.
+/// Takes some 5 s at most, and with "" up to 4 s more for each port that is asked in vain. Close it with scopething_close.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn scopething_open(
     url: *const c_char,

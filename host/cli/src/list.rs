@@ -21,8 +21,8 @@ Examples:
   scopething list
       The serial ports, which of them may be BitScopes by their USB id, and which programs use them
   scopething list --identify
-      Ask each that is free for its revision and serial number, which tells an FT232 adaptor, whose USB id is the same, from a
-      BitScope; other serial ports, whether a bridge answers
+      Ask each that is free for its revision and serial number, which distinguishes a BitScope from an FT232
+      adaptor, whose USB id is the same; other serial ports, whether a bridge answers
   scopething list --json
   scopething list --network
       Those as well that `scopething serve --allow` shares in the local network
@@ -268,7 +268,7 @@ impl Place {
     /// What there is, as far as it is known.
     fn kind_text(&self) -> &'static str {
         match (self.kind, &self.identity) {
-            (Kind::BitScope, None) => "BitScope?",
+            (Kind::BitScope, None | Some(Err(_))) => "BitScope?",
             (kind, _) => kind.name(),
         }
     }

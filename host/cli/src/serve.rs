@@ -129,7 +129,7 @@ pub(super) async fn open_server(device: &ServedDevice, places: &Listen) -> Resul
     let found = link::resolve(&url).await.map_err(Failure::from)?;
     let probe = device.probe.parameters(&found, None)?;
     let (section, probes) = (CalibrationFile::section_of(found.sound()), device.probe.name()?.to_owned());
-    let link = link::open_reading(&url, playback::read).await.map_err(Failure::from)?;
+    let link = link::open_reading(&found, playback::read).await.map_err(Failure::from)?;
     let server = Server::open(link, probe, places).await.map_err(refused)?;
     if let Some(unknown) = server.unknown_revision() {
         print_warning!("{unknown}");

@@ -66,7 +66,15 @@ impl Session {
     pub(super) async fn resolve(&self, asked: LinkUrl) -> Result<Target, Failure> {
         match &self.connection {
             Some(Connection { target, .. }) if target.asked == asked => Ok(target.clone()),
-            _ => Ok(Target { url: link::resolve(&asked).await?, asked }),
+            _ => {
+                // Ports that are asked which of them is the BitScope may take seconds to stay silent.
+                let interrupts = self.interrupts();
+                let url = tokio::select! {
+                    url = link::resolve(&asked) => url?,
+                    () = interrupts.reached(1) => return Err(Failure::Cancelled),
+                };
+                Ok(Target { asked, url })
+            }
         }
     }
 

@@ -12,7 +12,7 @@ use scopething_core::device::BS05;
 use scopething_core::plan::ChannelSet;
 
 use crate::connection::{Connection, Device};
-use crate::failure::{Failure, Kind, Raise, Stop};
+use crate::failure::{Failure, Raise, Stop};
 use crate::gate;
 use crate::probes::calibration_object;
 
@@ -46,9 +46,10 @@ impl Connection {
         if save {
             // Not only when it is found.
             let kept = CalibrationFile::check(self.section(), &probe);
-            kept.map_err(|error| Failure::of(Kind::Usage, &error).raise(py))?;
+            kept.map_err(|error| Failure::from(error).raise(py))?;
         }
-        if let Some(file) = &file {
+        // This connection multiplies by the user's file, whichever file the result goes to.
+        for file in file.iter().chain(&CalibrationFile::of_user()) {
             let unmultiplied = file.check_unmultiplied(self.section(), &probe);
             unmultiplied.map_err(|error| Failure::from(error).raise(py))?;
         }

@@ -1,7 +1,7 @@
 //! What bindings to other languages need beside a device: callbacks outside of the operation that calls them, and what is open in
 //! a process that forks.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::panic::resume_unwind;
 use std::sync::{OnceLock, mpsc};
 use std::thread;
 
@@ -9,23 +9,24 @@ use super::failure::{Failure, Kind};
 
 /// Runs `work` on a thread of its own, and on this one what it asks meanwhile: whoever is asked may use other devices, whose
 /// runtimes start on no thread that is in the middle of an operation. `work` gets a function that asks, and returns none once
-/// nobody answers any more.
+/// nobody answers any more. What panics in either panics here.
 ///
 /// # Errors
-/// [`Kind::LinkLost`] if the operating system gives no thread, [`Kind::BadAnswer`] if `work` panics.
+/// [`Kind::LinkLost`] if the operating system gives no thread.
 pub fn run_asking<Question: Send, Answer: Send, T: Send>(
     work: impl FnOnce(&mut dyn FnMut(Question) -> Option<Answer>) -> T + Send,
     mut answer: impl FnMut(Question) -> Answer,
 ) -> Result<T, Failure> {
     let (ask, asked) = mpsc::channel();
     let (reply, replies) = mpsc::channel();
-    thread::scope(|threads| {
+    // Moved there: if an answer panics, `work` gets none before it is waited for.
+    thread::scope(move |threads| {
         let working = move || {
             let mut question = |question| {
                 ask.send(question).ok()?;
                 replies.recv().ok()
             };
-            catch_unwind(AssertUnwindSafe(|| work(&mut question)))
+            work(&mut question)
         };
         let working =
             thread::Builder::new().name("scopething-asking".to_owned()).spawn_scoped(threads, working);
@@ -35,8 +36,7 @@ pub fn run_asking<Question: Send, Answer: Send, T: Send>(
                 break;
             }
         }
-        let worked = working.join().and_then(|worked| worked);
-        worked.map_err(|_| Failure::new(Kind::BadAnswer, "a fault of this program: please report it"))
+        Ok(working.join().unwrap_or_else(|panic| resume_unwind(panic)))
     })
 }
 
@@ -84,6 +84,8 @@ impl<T: Default> Default for OfProcess<T> {
 
 #[cfg(test)]
 mod tests {
+    use std::panic::catch_unwind;
+
     use tokio::runtime::Runtime;
 
     use super::*;
@@ -107,9 +109,19 @@ mod tests {
     }
 
     #[test]
-    fn panic_of_the_work_is_a_failure() {
-        let failed = run_asking(|_: &mut dyn FnMut(()) -> Option<()>| panic!("by the test"), |()| ());
-        assert_eq!(failed.unwrap_err().kind(), Kind::BadAnswer);
+    fn panics_of_either_side_reach_the_caller() {
+        let of_work =
+            catch_unwind(|| run_asking(|_: &mut dyn FnMut(()) -> Option<()>| panic!("by the work"), |()| ()));
+        let of_answer = catch_unwind(|| {
+            // It asks on, for as long as somebody answers.
+            let work = |ask: &mut dyn FnMut(()) -> Option<()>| while ask(()).is_some() {};
+            run_asking(work, |()| panic!("by the answer"))
+        });
+        for (panic, expected) in
+            [(of_work.unwrap_err(), "by the work"), (of_answer.unwrap_err(), "by the answer")]
+        {
+            assert_eq!(panic.downcast_ref::<&str>(), Some(&expected));
+        }
     }
 
     #[test]

@@ -230,6 +230,10 @@ impl From<JsonRequestError> for Failure {
 
 impl From<CalibrationFileError> for Failure {
     fn from(error: CalibrationFileError) -> Self {
-        Self::of(Kind::FileError, &error)
+        let kind = match error {
+            CalibrationFileError::Name { .. } | CalibrationFileError::Multiplied { .. } => Kind::Usage,
+            _ => Kind::FileError,
+        };
+        Self::of(kind, &error)
     }
 }

@@ -2,127 +2,140 @@
 
 use ratatui::text::Span;
 use scopething_files::plot::terminal::Ink;
-use scopething_serve::client::{ClientError, Decoded, DecodedAnnotation, DecodedLane, Frame};
+use scopething_serve::client::{ClientError, Decoded, DecodedAnnotation, DecodedLane};
 
+use super::analysis::Analysis;
 use super::layout::Layout;
 use super::model::Model;
 use super::painter::Painter;
+use super::picture::Picture;
 
 /// The most decoders at a time: as many as the server takes.
 const MAX_DECODERS: usize = 8;
-/// Statuses of what will not be decoded, however often it is asked for: a wrong decoder, or none at all.
-const FINAL: [u16; 2] = [422, 501];
+/// The status of a trace that is not kept any longer: a later one is decoded instead.
+const GONE: u16 = 404;
+/// Statuses of what is not decoded in any trace of these settings: a decoder or a line that is not there, no sigrok-cli.
+const REFUSED: [u16; 2] = [422, 501];
+
+/// A trace as it came, and as it is shown.
+#[derive(Debug, Clone)]
+pub(super) struct Shown {
+    pub(super) captured: Picture,
+    pub(super) picture: Picture,
+}
+
+/// What the server is to be asked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Wish {
+    generation: u64,
+    pub(super) seq: u64,
+    pub(super) decoders: Vec<String>,
+}
+
+/// The trace that is being decoded.
+#[derive(Debug)]
+struct Asked {
+    seq: u64,
+    changes: u64,
+    /// Of the history there is none: that one stays on the screen by itself.
+    live: Option<Shown>,
+}
 
 /// What is to be decoded, and what was found.
 #[derive(Debug, Default)]
 pub(super) struct Decoding {
     wanted: Vec<String>,
-    /// What will not be decoded.
-    is_refused: bool,
-    /// The number of the trace that is being decoded, and of the last one for which that failed.
-    asked: Option<u64>,
+    /// Counts what makes the answers to earlier requests void.
+    generation: u64,
+    asked: Option<Asked>,
+    /// The last trace that could not be decoded.
     failed: Option<u64>,
+    /// The changes of settings with which nothing can be decoded.
+    refused: Option<u64>,
     found: Option<Decoded>,
-    /// The trace that is being decoded, and the last one that came meanwhile: what is on the screen and what was found in it
-    /// belong together.
-    held: Option<Frame>,
-    next: Option<Frame>,
+    /// The live trace in which that was found. It stays on the screen until something was found in a later one, since what is
+    /// drawn and what was found in it belong together.
+    decoded: Option<Shown>,
 }
 
 impl Decoding {
     /// Wants a decoder as well, or with `off` none any more.
+    ///
+    /// # Errors
+    /// If there are too many.
     pub(super) fn want(&mut self, decoder: &str) -> Result<(), String> {
-        let wanted = std::mem::take(&mut self.wanted);
-        *self = Self { held: self.held.take(), next: self.next.take(), asked: self.asked, ..Self::default() };
-        if decoder == "off" {
-            return Ok(());
-        }
-        self.wanted = wanted;
-        if self.wanted.iter().any(|one| one == decoder) {
-            return Ok(());
-        }
-        if self.wanted.len() >= MAX_DECODERS {
+        let is_off = decoder == "off";
+        let is_known = self.wanted.iter().any(|one| one == decoder);
+        if !is_off && !is_known && self.wanted.len() >= MAX_DECODERS {
             return Err(format!("{MAX_DECODERS} decoders are the most: decode off takes them away"));
         }
-        self.wanted.push(decoder.to_owned());
+        self.forget();
+        if is_off {
+            self.wanted.clear();
+        } else if !is_known {
+            self.wanted.push(decoder.to_owned());
+        }
         Ok(())
     }
 
-    /// Whether live traces wait for what is found in them.
-    fn holds(&self) -> bool {
-        !self.wanted.is_empty() && !self.is_refused
+    /// Traces are numbered anew, or something else is wanted: what was found, and what is asked for, is void.
+    pub(super) fn forget(&mut self) {
+        let (wanted, generation) = (std::mem::take(&mut self.wanted), self.generation + 1);
+        *self = Self { wanted, generation, ..Self::default() };
     }
 
     /// The lanes of a trace.
     pub(super) fn lanes_of(&self, seq: Option<u64>) -> &[DecodedLane] {
         match &self.found {
-            Some(found) if Some(found.seq) == seq && !self.wanted.is_empty() => &found.lanes,
+            Some(found) if Some(found.seq) == seq => &found.lanes,
             _ => &[],
         }
     }
 
-    /// Whether there is nothing more to be found in a trace.
-    fn is_done(&self, seq: u64) -> bool {
-        self.failed == Some(seq) || self.found.as_ref().is_some_and(|found| found.seq == seq)
+    /// The earlier trace that is shown instead of a live one.
+    pub(super) fn instead_of(&self, live: &Picture) -> Option<&Picture> {
+        let Shown { picture, .. } = self.decoded.as_ref()?;
+        let is_of_now = picture.about.changes == live.about.changes && picture.about.seq < live.about.seq;
+        (is_of_now && !self.lanes_of(Some(picture.about.seq)).is_empty()).then_some(picture)
     }
 
-    /// A live trace; given back where it need not wait.
-    pub(super) fn hold(&mut self, trace: Frame) -> Option<Frame> {
-        if !self.holds() || self.is_done(trace.about.seq) {
-            return Some(trace);
+    /// Has the earlier trace shown as others are by now.
+    pub(super) fn look_again(&mut self, analysis: &Analysis) {
+        if let Some(Shown { captured, picture }) = &mut self.decoded {
+            picture.clone_from(captured);
+            analysis.derive(picture);
         }
-        self.next = Some(trace);
-        None
     }
 
-    /// The trace that waits, where it need not any longer.
-    pub(super) fn release(&mut self) -> Option<Frame> {
-        if self.holds() { None } else { self.next.take() }
-    }
-
-    /// Traces are numbered anew.
-    pub(super) fn forget(&mut self) {
-        (self.found, self.failed, self.held, self.next) = (None, None, None, None);
-    }
-
-    /// What is to be asked for next: decoders, and the number of the trace that is on the screen, where that is no live one, or
-    /// of the last one that came.
-    pub(super) fn wish(&mut self, shown: Option<u64>, is_live: bool) -> Option<(u64, Vec<String>)> {
-        if !self.holds() || self.asked.is_some() {
+    /// What is to be asked for: of a trace of the history, or of the last live one, which is given as well.
+    pub(super) fn wish(&mut self, picture: &Picture, live: impl FnOnce() -> Option<Shown>) -> Option<Wish> {
+        let (seq, changes) = (picture.about.seq, picture.about.changes);
+        let is_done = self.failed == Some(seq) || self.found.as_ref().is_some_and(|found| found.seq == seq);
+        if self.wanted.is_empty() || self.asked.is_some() || is_done || self.refused == Some(changes) {
             return None;
         }
-        let next = self.next.take_if(|_| is_live);
-        let seq = next.as_ref().map(|frame| frame.about.seq).or(shown).filter(|seq| !self.is_done(*seq))?;
-        self.held = next;
-        self.asked = Some(seq);
-        Some((seq, self.wanted.clone()))
+        self.asked = Some(Asked { seq, changes, live: live() });
+        Some(Wish { generation: self.generation, seq, decoders: self.wanted.clone() })
     }
 
-    /// What has become of that. Returns the trace that waited for it, and why nothing was found, if that is so.
-    pub(super) fn take(
-        &mut self,
-        wanted: &[String],
-        decoded: Result<Decoded, ClientError>,
-    ) -> (Option<Frame>, Option<String>) {
-        let asked = self.asked.take();
-        if self.wanted != wanted {
-            // Something else is wanted by now, which is asked for next.
-            return (self.held.take(), None);
-        }
-        let reason = match decoded {
+    /// What has become of a wish. Returns why nothing was found, if the user should know.
+    pub(super) fn take(&mut self, wish: &Wish, decoded: Result<Decoded, ClientError>) -> Option<String> {
+        let asked = if wish.generation == self.generation { self.asked.take() } else { None };
+        let Asked { seq, changes, live } = asked?;
+        match decoded {
             Ok(found) => {
-                self.found = Some(found);
+                (self.found, self.decoded) = (Some(found), live);
                 None
             }
             Err(error) => {
-                let status =
-                    if let ClientError::Refused { status, .. } = &error { Some(*status) } else { None };
-                self.is_refused = status.is_some_and(|status| FINAL.contains(&status));
-                self.failed = asked;
-                Some(error.to_string())
+                let status = if let ClientError::Refused { status, .. } = &error { *status } else { 0 };
+                self.failed = Some(seq);
+                if REFUSED.contains(&status) {
+                    self.refused = Some(changes);
+                }
+                (status != GONE).then(|| error.to_string())
             }
-        };
-        (self.held.take(), reason)
+        }
     }
 }
 

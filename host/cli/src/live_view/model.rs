@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use super::analysis::Analysis;
 use super::command::{self, Look};
-use super::decoding::Decoding;
+use super::decoding::{Decoding, Shown, Wish};
 use super::history::{History, Purpose};
 use super::keys::Action;
 use super::knobs::{Side, hundredths, neat, next_name, next_of, step_125};
@@ -200,31 +200,27 @@ impl Model {
         if !again {
             self.rates.count(&trace);
         }
-        if let Some(trace) = self.decoding.hold(trace) {
-            self.take_ready(trace, !again);
-        }
-    }
-
-    fn take_ready(&mut self, trace: Frame, is_fresh: bool) {
-        self.present(Picture::of(&trace), is_fresh);
+        self.present(Picture::of(&trace), !again);
         self.trace = Some(trace);
     }
 
-    /// What is to be decoded next.
-    pub(super) fn wish_to_decode(&mut self) -> Option<(u64, Vec<String>)> {
-        let shown = self.shown().map(|picture| picture.about.seq);
-        let is_live = self.kept.is_none();
-        self.decoding.wish(shown, is_live)
+    /// What is to be decoded next: the trace of the history that is on the screen, or the last live one.
+    pub(super) fn wish_to_decode(&mut self) -> Option<Wish> {
+        if let Some((_, picture)) = &self.kept {
+            return self.decoding.wish(picture, || None);
+        }
+        // What rolls is another one by the time that it would be asked for.
+        if matches!(self.status, Status::Rolling) {
+            return None;
+        }
+        let (captured, picture) = (self.captured.as_ref()?, self.picture.as_ref()?);
+        let live = || Some(Shown { captured: captured.clone(), picture: picture.clone() });
+        self.decoding.wish(picture, live)
     }
 
-    /// What was decoded for these decoders, or why not.
-    pub(super) fn take_decoded(&mut self, wanted: &[String], decoded: Result<Decoded, ClientError>) {
-        let (waited, reason) = self.decoding.take(wanted, decoded);
-        for trace in [waited, self.decoding.release()].into_iter().flatten() {
-            let again = self.trace.as_ref().is_some_and(|before| before.about.seq == trace.about.seq);
-            self.take_ready(trace, !again);
-        }
-        if let Some(reason) = reason {
+    /// What has become of that.
+    pub(super) fn take_decoded(&mut self, wish: &Wish, decoded: Result<Decoded, ClientError>) {
+        if let Some(reason) = self.decoding.take(wish, decoded) {
             self.toast(reason, Lamp::Bad);
         }
     }
@@ -244,6 +240,7 @@ impl Model {
             }
             self.picture = Some(picture);
         }
+        self.decoding.look_again(&self.analysis);
         if let Some((frame, picture)) = &mut self.kept {
             *picture = Picture::of(frame);
             self.analysis.derive(picture);
@@ -384,7 +381,8 @@ impl Model {
 
     /// The trace that is on the screen: one of the history, or the last one.
     pub(super) fn shown(&self) -> Option<&Picture> {
-        self.kept.as_ref().map(|(_, picture)| picture).or(self.picture.as_ref())
+        let live = || self.picture.as_ref().map(|live| self.decoding.instead_of(live).unwrap_or(live));
+        self.kept.as_ref().map(|(_, picture)| picture).or_else(live)
     }
 
     /// Whether the trace on the screen is one of the history.
@@ -673,9 +671,6 @@ impl Model {
             Ok(command::Typed::Decode(decoder)) => {
                 if let Err(reason) = self.decoding.want(&decoder) {
                     self.toast(reason, Lamp::Bad);
-                }
-                if let Some(trace) = self.decoding.release() {
-                    self.take_ready(trace, true);
                 }
                 None
             }

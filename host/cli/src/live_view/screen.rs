@@ -15,6 +15,7 @@ use serde_json::Value;
 use tokio::task::{JoinError, JoinSet};
 use tokio::time::Instant;
 
+use super::decoding::Wish;
 use super::draw::{draw, help_pages};
 use super::history::{Pressed, Purpose};
 use super::keys::{Action, action_of};
@@ -58,8 +59,7 @@ type Saved = Result<String, String>;
 enum Fetched {
     List(Vec<KeptTrace>),
     Trace(Box<Frame>, Purpose),
-    /// For these decoders.
-    Decoded(Vec<String>, Result<Decoded, ClientError>),
+    Decoded(Wish, Result<Decoded, ClientError>),
 }
 
 struct Screen<'a> {
@@ -290,11 +290,11 @@ impl Screen<'_> {
             let id = self.model.next_id();
             let _ = client.command(id, command).await;
         }
-        if let Some((seq, wanted)) = self.model.wish_to_decode() {
+        if let Some(wish) = self.model.wish_to_decode() {
             let link = self.link.clone();
             self.fetches.spawn(async move {
-                let decoded = decoded(&link, seq, &wanted).await;
-                Ok(Fetched::Decoded(wanted, decoded))
+                let decoded = decoded(&link, wish.seq, &wish.decoders).await;
+                Ok(Fetched::Decoded(wish, decoded))
             });
         }
         if self.model.layout.plot.width == 0 {
@@ -351,7 +351,7 @@ impl Screen<'_> {
         let reason = match fetched {
             Ok(Ok(Fetched::List(traces))) => return self.model.take_history(traces),
             Ok(Ok(Fetched::Trace(frame, purpose))) => return self.model.take_kept(*frame, &purpose),
-            Ok(Ok(Fetched::Decoded(wanted, decoded))) => return self.model.take_decoded(&wanted, decoded),
+            Ok(Ok(Fetched::Decoded(wish, decoded))) => return self.model.take_decoded(&wish, decoded),
             Ok(Err(error)) => error.to_string(),
             Err(error) => error.to_string(),
         };

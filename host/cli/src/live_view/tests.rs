@@ -16,7 +16,7 @@ use scopething::link::open;
 use scopething_core::device::BS05;
 use scopething_files::plot::terminal::{Colour, Glyphs, Style};
 use scopething_serve::Server;
-use scopething_serve::client::{Client, Frame, Link, Message, View, decoded};
+use scopething_serve::client::{Client, ClientError, Decoded, Frame, Link, Message, View, decoded};
 use serde_json::{Value, json};
 
 use super::draw::draw;
@@ -24,7 +24,7 @@ use super::history::Purpose;
 use super::keys::Action;
 use super::knobs::{Side, height_of};
 use super::layout::Layout;
-use super::model::{Lamp, Model, Order};
+use super::model::{Connection, Lamp, Model, Order};
 use super::picture::{Picture, Source};
 use super::pointer::Pointer;
 use super::readings::Readings;
@@ -194,6 +194,100 @@ async fn what_decoders_find_is_drawn_where_it_is() {
     }
 }
 
+/// A model that shows a live trace with lanes, which was decoded.
+fn decoding(wanted: &str) -> Model {
+    let mut model = model();
+    take_live(&mut model, 1);
+    model.execute(&format!("decode {wanted}"));
+    let wish = model.wish_to_decode().unwrap();
+    model.take_decoded(&wish, Ok(found_in(1)));
+    assert_eq!(lanes(&model), (Some(1), 1));
+    model
+}
+
+fn take_live(model: &mut Model, seq: u64) {
+    model.present(Picture::of_samples(seq, &[(Source::A, &sine(1e3, 1.0, 0.0))]), true);
+}
+
+fn found_in(seq: u64) -> Decoded {
+    let annotation = json!({"start": 1e-3, "end": 2e-3, "texts": ["H"]});
+    let lanes = json!([{"decoder": "uart-1", "title": "RX", "annotations": [annotation]}]);
+    serde_json::from_value(json!({"seq": seq, "duration": 4e-3, "lanes": lanes})).unwrap()
+}
+
+fn refused(status: u16) -> ClientError {
+    ClientError::Refused {
+        link: "http://127.0.0.1:1/".to_owned(),
+        reason: "there is no L4".to_owned(),
+        status,
+    }
+}
+
+/// The number of the trace on the screen, and how many lanes are below it.
+fn lanes(model: &Model) -> (Option<u64>, usize) {
+    let seq = model.shown().map(|picture| picture.about.seq);
+    (seq, model.decoding.lanes_of(seq).len())
+}
+
+#[test]
+fn a_trace_with_lanes_stays_until_a_later_one_has_some() {
+    let mut model = decoding("uart:rx=L4");
+    take_live(&mut model, 2);
+    let wish = model.wish_to_decode().unwrap();
+    take_live(&mut model, 3);
+    assert_eq!((lanes(&model), model.wish_to_decode()), ((Some(1), 1), None));
+    model.take_decoded(&wish, Ok(found_in(2)));
+    assert_eq!(lanes(&model), (Some(2), 1));
+    // The last one that came is next, and sent again for another view it is still that.
+    let wish = model.wish_to_decode().unwrap();
+    take_live(&mut model, 3);
+    model.take_decoded(&wish, Ok(found_in(3)));
+    take_live(&mut model, 3);
+    assert_eq!((lanes(&model), model.wish_to_decode()), ((Some(3), 1), None));
+}
+
+#[test]
+fn answers_to_what_is_not_wanted_any_longer_change_nothing() {
+    for connected_anew in [false, true] {
+        let mut model = decoding("uart:rx=L4");
+        take_live(&mut model, 2);
+        let wish = model.wish_to_decode().unwrap();
+        take_live(&mut model, 3);
+        if connected_anew {
+            model.set_connection(Connection::Open);
+            // What is behind the connection now numbers its traces anew: it is asked at once.
+            take_live(&mut model, 1);
+            assert_eq!(lanes(&model), (Some(1), 0));
+            assert_eq!(model.wish_to_decode().unwrap().seq, 1);
+        } else {
+            model.execute("decode off");
+            assert_eq!((lanes(&model), model.wish_to_decode()), ((Some(3), 0), None));
+        }
+        model.take_decoded(&wish, Ok(found_in(wish.seq)));
+        assert_eq!(lanes(&model).1, 0);
+    }
+}
+
+#[test]
+fn a_refusal_holds_for_its_settings_and_a_lost_trace_for_itself() {
+    let mut model = decoding("uart:rx=L4");
+    take_live(&mut model, 2);
+    let wish = model.wish_to_decode().unwrap();
+    model.take_decoded(&wish, Err(refused(404)));
+    assert!(model.shown_toast().is_none());
+    take_live(&mut model, 3);
+    let wish = model.wish_to_decode().unwrap();
+    model.take_decoded(&wish, Err(refused(422)));
+    assert!(model.shown_toast().is_some_and(|(text, lamp)| lamp == Lamp::Bad && text.contains("no L4")));
+    take_live(&mut model, 4);
+    assert_eq!(model.wish_to_decode(), None);
+    let mut other = Picture::of_samples(5, &[(Source::A, &sine(1e3, 1.0, 0.0))]);
+    other.about.changes += 1;
+    model.present(other, true);
+    assert_eq!(lanes(&model), (Some(5), 0));
+    assert_eq!(model.wish_to_decode().unwrap().seq, 5);
+}
+
 /// Takes what the server sends next, and has decoded what is to be.
 async fn take_next(client: &mut Client, link: &Link, model: &mut Model) {
     match client.next().await.unwrap().expect("the server stays") {
@@ -202,9 +296,9 @@ async fn take_next(client: &mut Client, link: &Link, model: &mut Model) {
         Message::Trace(trace) => model.take_trace(*trace),
         _ => {}
     }
-    if let Some((seq, wanted)) = model.wish_to_decode() {
-        let found = decoded(link, seq, &wanted).await;
-        model.take_decoded(&wanted, found);
+    if let Some(wish) = model.wish_to_decode() {
+        let found = decoded(link, wish.seq, &wish.decoders).await;
+        model.take_decoded(&wish, found);
     }
 }
 

@@ -62,7 +62,11 @@ impl Arguments {
     pub(super) async fn run(&self) -> Result<(), Failure> {
         let json = self.json_path()?;
         let interrupts = Interrupts::watch();
-        let url = link::resolve(&self.url.parse()?.unwrap_or_default()).await?;
+        let asked = self.url.parse()?.unwrap_or_default();
+        let url = tokio::select! {
+            url = link::resolve(&asked) => url?,
+            () = interrupts.reached(1) => return Err(Failure::Cancelled),
+        };
         let report = Report { link: LinkKind::of(&url), outcomes: Vec::new() };
         let mut walk = Walk { bench: Some(open(&url, &interrupts).await?), url, report, interrupts };
         let walked = if self.auto || !self.only.is_empty() {

@@ -240,7 +240,7 @@ class Scope(Generators):
         Raises:
             Usage: an argument is not understood.
             BadAnswer: what was measured gives no parameters.
-            FileError: they were not saved.
+            FileError: the file cannot be read, or they were not saved.
         """
         arguments: Dict[str, Any] = {
             "probe": name_of(probes, "probes"),

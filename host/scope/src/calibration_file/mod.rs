@@ -268,14 +268,15 @@ impl CalibrationFile {
     /// # Errors
     /// [`CalibrationFileError::Multiplied`]; if the file cannot be read, or its line is no attenuation.
     pub fn check_unmultiplied(&self, url: &str, probe: &str) -> Result<(), CalibrationFileError> {
+        if probe != X1 {
+            return Ok(());
+        }
         match self.attenuation(url)? {
-            Some(attenuation) if probe == X1 && attenuation != Attenuation::NONE => {
-                Err(CalibrationFileError::Multiplied {
-                    path: self.path.clone(),
-                    url: url.to_owned(),
-                    attenuation,
-                })
-            }
+            Some(attenuation) if attenuation != Attenuation::NONE => Err(CalibrationFileError::Multiplied {
+                path: self.path.clone(),
+                url: url.to_owned(),
+                attenuation,
+            }),
             _ => Ok(()),
         }
     }

@@ -12,7 +12,8 @@ use scopething_sim::{ReadPlayback, SimConfig, no_files};
 ///
 /// # Errors
 ///
-/// [`OpenError`], within some 5 s; and 1.5 s for each port that is asked in vain whether it is the first BitScope.
+/// [`OpenError`], within some 5 s; and 1.5 s for each port that is asked in vain whether it is the first BitScope, up to 4 s
+/// where something talks without pause.
 ///
 /// # Cancellation
 ///

@@ -23,7 +23,7 @@ pub(super) async fn first_bitscope() -> Result<String, OpenError> {
 }
 
 /// The first of several ports where a BitScope answers. They are asked one by one, so that those behind it are left alone; one that
-/// is silent takes 1.5 s. A single one is not asked: what is wrong with it is seen when it is used.
+/// is silent takes 1.5 s, one that talks without pause up to 4 s. A single one is not asked: what is wrong with it is seen when it is used.
 async fn first_that_answers(names: Vec<String>) -> Result<String, OpenError> {
     let names = match <[String; 1]>::try_from(names) {
         Ok([only]) => return Ok(only),
