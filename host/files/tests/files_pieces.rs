@@ -223,17 +223,22 @@ fn text_is_read_in_the_encodings_of_others() {
     }
 }
 
-/// Whatever is left of a text, as of a full disk, is read up to its last whole row, and a warning says so.
+/// Whatever is left of a text, as of a full disk, is read up to its last whole row, with a warning.
 #[test]
 fn truncated_text_is_a_warning() {
     let directory = tempfile::tempdir().unwrap();
-    let whole = short_waveform();
-    for format in [Format::Csv, Format::Vcd] {
+    let both = short_waveform();
+    let lone = Waveform::new(1e6, both.channels()[..1].to_vec(), Details::default()).unwrap();
+    for (format, whole) in
+        [Format::Csv, Format::Vcd].into_iter().flat_map(|format| [(format, &both), (format, &lone)])
+    {
         let path = directory.path().join("trace");
-        write(&path, format, &whole);
+        write(&path, format, whole);
         let bytes = std::fs::read(&path).unwrap();
-        // Without its last line feed it is still whole.
-        for length in bytes.len() / 2..bytes.len() - 1 {
+        // A dump states its end, and is whole without its last line feed; a row may have had more digits.
+        let is_whole_without_its_line_feed = format == Format::Vcd;
+        let end = bytes.len() - usize::from(is_whole_without_its_line_feed);
+        for length in bytes.len() - 400..end {
             std::fs::write(&path, &bytes[..length]).unwrap();
             let mut reader = open_with(&path, format, &ReadOptions::default()).unwrap();
             let read = reader.read().unwrap_or_else(|error| panic!("{format}, {length} bytes: {error}"));
@@ -249,9 +254,76 @@ fn truncated_text_is_a_warning() {
             assert_eq!(pieces.warnings(), warnings, "{}", cut());
             assert_eq!(gathered_and_counted(pieces.as_mut()).0, read, "{}", cut());
         }
-        std::fs::write(&path, &bytes[..bytes.len() - 1]).unwrap();
+        std::fs::write(&path, &bytes[..end]).unwrap();
         let mut reader = open_with(&path, format, &ReadOptions::default()).unwrap();
-        assert_eq!(reader.read().unwrap().as_ref(), Some(&whole), "{format}");
+        assert_eq!(reader.read().unwrap().as_ref(), Some(whole), "{format}");
         assert_eq!(reader.warnings(), [""; 0], "{format}");
+    }
+}
+
+/// Half a period after the last sample is in the middle of a unit of time.
+#[test]
+fn lone_channel_of_a_pair_keeps_its_last_sample() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("trace.vcd");
+    let period_s = 1e-6;
+    let assert_whole = |whole: &Waveform, what: &str| {
+        let mut reader = open_with(&path, Format::Vcd, &ReadOptions::default()).unwrap();
+        assert_eq!(reader.read().unwrap().as_ref(), Some(whole), "{what}");
+        assert_eq!(reader.warnings(), [""; 0], "{what}");
+        let mut pieces = open_pieces(&path, Format::Vcd, &ReadOptions::default()).unwrap();
+        assert_eq!(pieces.warnings(), [""; 0], "{what}");
+        assert_eq!(gathered_and_counted(pieces.as_mut()).0, *whole, "{what}");
+    };
+    let mut rounded_away = 0;
+    for count in 2..=64_u8 {
+        let ramp: Vec<f32> = (0..count).map(f32::from).collect();
+        // The last sample is no change.
+        let level: Vec<f32> = ramp.iter().map(|volts| volts.min(f32::from(count - 2))).collect();
+        for volts in [ramp, level] {
+            let series = Series::new(Channel::A, 0.0, period_s, Samples::Volts(volts));
+            let whole = Waveform::new(2.0 / period_s, vec![series], Details::default()).unwrap();
+            write(&path, Format::Vcd, &whole);
+            assert_whole(&whole, &format!("{count} samples"));
+            // Earlier versions stated no end, and rounded it to the last sample now and then.
+            let text = std::fs::read_to_string(&path).unwrap();
+            let stated = format!("\"end\":\"{count}\",");
+            let (changes, end) = text.trim_end().rsplit_once('\n').unwrap();
+            assert!(text.contains(&stated) && end == format!("#{count}"), "{text}");
+            let end = ((whole.end_s() + whole.sample_rate_hz().recip()) * 1e6).round();
+            rounded_away += usize::from(end < f64::from(count));
+            let earlier = format!("\n#{end}\n");
+            let changes = changes.replace(&stated, "") + "\n";
+            let is_written = changes.contains(&earlier);
+            let text = if is_written { changes } else { changes + &earlier[1..] };
+            std::fs::write(&path, text).unwrap();
+            assert_whole(&whole, &format!("{count} samples, earlier"));
+        }
+    }
+    assert!(rounded_away > 0, "an earlier version's end is the last sample's time");
+}
+
+/// What is left of a time is a time as well, of which all others would be multiples of a small unit.
+#[test]
+fn cut_time_of_others_is_no_sample_rate() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("other.vcd");
+    let changes = "#0\n1!\n#10000\n0!\n#20000\n1!\n";
+    let head = "$timescale 1 ns $end\n$var wire 1 ! SCL $end\n$enddefinitions $end\n";
+    let end = "#213370000\n";
+    for length in 1..=end.len() {
+        std::fs::write(&path, [head, changes, &end[..length]].concat()).unwrap();
+        let mut reader = open_with(&path, Format::Vcd, &ReadOptions::default()).unwrap();
+        let read = reader.read().unwrap().unwrap();
+        let warnings = reader.warnings();
+        let cut = || format!("{:?}: {warnings:?}", &end[..length]);
+        assert!((read.sample_rate_hz() - 1e5).abs() < 1e-6, "{}: {}", cut(), read.sample_rate_hz());
+        let is_cut = warnings.iter().any(|warning| warning.contains("cut off"));
+        assert_eq!(is_cut, length < end.len(), "{}", cut());
+        let levels: Vec<f32> = read.channels()[0].samples.iter().take(2).collect();
+        assert_eq!(levels, [1.0, 0.0], "{}", cut());
+        let mut pieces = open_pieces(&path, Format::Vcd, &ReadOptions::default()).unwrap();
+        assert_eq!(pieces.warnings(), warnings, "{}", cut());
+        assert_eq!(gathered_and_counted(pieces.as_mut()).0, read, "{}", cut());
     }
 }

@@ -5,7 +5,7 @@
 //! in each unit. Where there is none they are rounded to the coarsest unit that is a hundredth of a sample period or less,
 //! as in sigrok's own dumps: of 24 MHz in picoseconds it would make a million samples of 24. The last time is when the last samples end, so that
 //! programs that hold each value until the next time have as many samples as were written. A comment has the rates, and
-//! the trigger if there was one; another one has all [that is known](crate::facts).
+//! the trigger if there was one; another one has all [that is known](crate::facts), and the last time as `end`.
 
 use std::io::Write;
 use std::path::Path;
@@ -19,6 +19,9 @@ use scopething_waveform::waveform::{Outline, SampleKind, SeriesOutline};
 
 /// What the comment with [what is known](facts) begins with.
 pub(crate) const FACTS: &str = "scopething ";
+
+/// The key of the last time, in units of the dump: one that ends before is cut off.
+pub(crate) const END: &str = "end";
 
 /// The units of time of a dump, from the coarsest: count, name, and how many there are in a second.
 const UNITS: [(u32, TimescaleUnit, f64); 13] = [
@@ -81,7 +84,12 @@ impl PieceWriter for VcdWriter {
         }
         let mut dump = vcd::Writer::new(out);
         dump.comment(&description(outline))?;
-        let facts: std::collections::BTreeMap<String, String> = facts::facts(outline).into_iter().collect();
+        // After the last samples, also where half a period is rounded away.
+        let last = units(outline.end_s() - start_s, units_a_second);
+        let end = units(duration_s, units_a_second).max(last.saturating_add(1));
+        let mut facts: std::collections::BTreeMap<String, String> =
+            facts::facts(outline).into_iter().collect();
+        facts.insert(END.to_owned(), end.to_string());
         let facts = serde_json::to_string(&facts).map_err(std::io::Error::from)?;
         dump.comment(&format!("{FACTS}{}", facts.replace('$', "")))?;
         dump.timescale(count, unit)?;
@@ -100,7 +108,7 @@ impl PieceWriter for VcdWriter {
             rows: Rows::of_outline(outline),
             start_s,
             units_a_second,
-            end: units(duration_s, units_a_second),
+            end,
             written: None,
             variables,
         });

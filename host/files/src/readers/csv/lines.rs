@@ -70,10 +70,13 @@ impl<R: BufRead> LineReader<R> {
         Ok(self.ahead.iter().take(count).map(text).collect())
     }
 
-    /// Puts the line that was read last back.
-    pub(super) fn unread(&mut self, line: String) {
+    /// Puts the line that was read last back, with its end if it had one.
+    pub(super) fn unread(&mut self, mut line: String, is_ended: bool) {
         self.number -= 1;
-        self.ahead.push_front((line + "\n").into_bytes());
+        if is_ended {
+            line.push('\n');
+        }
+        self.ahead.push_front(line.into_bytes());
     }
 
     /// Goes past lines without looking into them. False if the text ends before.

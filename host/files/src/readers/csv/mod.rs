@@ -168,29 +168,31 @@ impl<R: BufRead> CsvReader<R> {
             let is_number = first.is_some_and(|byte| byte.is_ascii_digit() || b"+-.,; \"".contains(byte));
             let ends = !is_number && begins_table(row.text);
             if ends || (is_after_blank && !is_number) {
-                let line = row.text.to_owned();
-                self.lines.unread(line);
+                let (line, is_ended) = (row.text.to_owned(), row.is_ended);
+                self.lines.unread(line, is_ended);
                 if layout.trace.is_some() && !is_after_blank {
                     self.header = Some(Header::Table(Box::new(layout.clone())));
                 }
                 return Ok(());
             }
             is_after_blank = false;
+            // Our own rows all end: of a number that is cut, what is left may be one as well.
+            let is_ours = || !layout.pairs.known().channels.is_empty();
+            if !row.is_ended && (is_ours() || !layout.is_row(row)) {
+                self.warnings.push(CUT_OFF.to_owned());
+                return Ok(());
+            }
             if let Some(place) = layout.trace {
                 let number = layout.separator.cells(row.text).nth(place).unwrap_or_default();
                 if trace.as_deref().is_some_and(|trace| trace != number) {
-                    let line = row.text.to_owned();
-                    self.lines.unread(line);
+                    let (line, is_ended) = (row.text.to_owned(), row.is_ended);
+                    self.lines.unread(line, is_ended);
                     self.header = Some(Header::Table(Box::new(layout.clone())));
                     return Ok(());
                 }
                 if trace.is_none() {
                     trace = Some(number.to_owned());
                 }
-            }
-            if !row.is_ended && !layout.is_row(row) {
-                self.warnings.push(CUT_OFF.to_owned());
-                return Ok(());
             }
             take(row)?;
         }

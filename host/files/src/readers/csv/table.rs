@@ -355,7 +355,8 @@ impl Table {
             .collect();
         let assigned = self.layout.assign(&kinds, options, warnings)?;
         // A single sample has the rate that is stated.
-        let has_rate = assigned.iter().all(|one| known.channel(one.channel).is_some());
+        let has_rate =
+            !assigned.is_empty() && assigned.iter().all(|one| known.channel(one.channel).is_some());
         if self.times_s.len() < 2 && !has_rate {
             let reason =
                 "the capture ends before a second sample, so that there is no sample rate".to_owned();

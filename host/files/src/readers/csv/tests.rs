@@ -74,6 +74,7 @@ fn bad_files_are_refused_with_line_and_reason() {
         ("time,A\n0,1\n0,1\n", 3, "not after"),
         ("time,A\n0,1\n1,1\n2,1\n4,1\n", 5, "not evenly spaced"),
         ("time,A\n0,1\n", 3, "no sample rate"),
+        ("time,A\n0.0,\n", 3, "no sample rate"),
         ("time,A\n", 1, "no rows of numbers"),
     ] {
         let (at, reason) = refused(text);
@@ -462,6 +463,21 @@ fn several_captures_are_one_numbered_table() {
         let mut reader = CsvReader::new(text.as_bytes());
         assert!(reader.skip().unwrap().is_some() && reader.skip().unwrap().is_some());
         assert_eq!(reader.read().unwrap().as_ref(), Some(&captures[2]));
+    }
+}
+
+/// What is left of a row that begins another trace is no trace.
+#[test]
+fn cut_row_of_the_next_trace_is_a_warning() {
+    let row = |step: u8| format!("1,{step},{}\n", 2 * step);
+    let first = (0..8).map(row).collect::<Vec<_>>().concat();
+    for cut in ["2", "2,", "2,0", "2,0,"] {
+        let text = format!("trace,time,A\n{first}{cut}");
+        let mut reader = CsvReader::new(text.as_bytes());
+        let waveform = reader.read().unwrap().unwrap();
+        assert_eq!(waveform.channels()[0].samples.len(), 8, "{cut:?}");
+        assert_eq!(reader.warnings(), [CUT_OFF], "{cut:?}");
+        assert!(reader.read().unwrap().is_none(), "{cut:?}");
     }
 }
 

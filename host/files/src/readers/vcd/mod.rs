@@ -12,9 +12,9 @@ use vcd::{Command, Value, VarType};
 use crate::facts::{ChannelFact, Known};
 use crate::readers::assign::{Assigned, Candidate, assign};
 use crate::readers::options::ReadOptions;
-use crate::writers::vcd::FACTS;
+use crate::writers::vcd::{END, FACTS};
 use crate::{Format, MAX_SAMPLES, ReadError, TraceReader};
-use scopething_waveform::waveform::{Samples, Series, Waveform};
+use scopething_waveform::waveform::{SampleKind, Samples, Series, SeriesOutline, Waveform};
 
 /// Reads the capture in a value change dump.
 pub struct VcdReader<R> {
@@ -41,7 +41,7 @@ impl<R: BufRead> VcdReader<R> {
     fn capture(&mut self, input: R) -> Result<Waveform, ReadError> {
         let mut events = Events::of(input);
         let Header { unit_s, facts, mut variables, left_out } = header(&mut events.parser)?;
-        let known = Known::of(&facts);
+        let (known, stated_end) = (Known::of(&facts), stated_end(&facts));
         self.warnings.extend(left_out_warning(&left_out));
         let assigned = assign(&candidates(&variables, &known), &self.options.channels, &mut self.warnings)?;
         let mut changed = None;
@@ -62,14 +62,14 @@ impl<R: BufRead> VcdReader<R> {
             }
         }
         self.warnings.extend(unknown_warning(unknown));
-        self.warnings.extend(events.cut_off());
+        self.warnings.extend(events.cut_off(&known));
         let end = events.end(changed);
         let used: Vec<(&Assigned, &Variable)> =
             assigned.iter().filter_map(|one| Some((one, variables.get(one.index)?))).collect();
         let channels = if known.channels.is_empty() {
             self.by_changes(&used, end, unit_s)?
         } else {
-            self.by_facts(&used, &known, end.known_until(&known, unit_s), unit_s)?
+            self.by_facts(&used, &known, end.known_until(&known, stated_end, unit_s), unit_s)?
         };
         if channels.iter().all(|series| series.samples.is_empty()) {
             let from_s = self.options.from_s.unwrap_or(0.0);
@@ -121,7 +121,7 @@ impl<R: BufRead> VcdReader<R> {
         unit_s: f64,
     ) -> Result<Vec<Series>, ReadError> {
         let times = used.iter().flat_map(|(_, variable)| variable.changes.iter().map(|(time, _)| *time));
-        let common = times.chain([end.time]).fold(0, greatest_common_divisor);
+        let common = times.chain(end.whole_time()).fold(0, greatest_common_divisor);
         let step = match self.options.rate_hz {
             Some(rate_hz) => (rate_hz.recip() / unit_s).max(f64::MIN_POSITIVE),
             None if common == 0 => return Err(ReadError::NoRate),
@@ -153,18 +153,27 @@ struct End {
     is_change: bool,
     /// Whether the dump is cut off behind it, so that not all that changes then is there.
     is_cut: bool,
+    /// Whether the text ends with it, so that it may have had more digits.
+    is_open: bool,
 }
 
 impl End {
+    /// The last time, unless digits of it may be missing: the steps of a part of a number are any.
+    fn whole_time(self) -> Option<u64> {
+        (!self.is_open).then_some(self.time)
+    }
+
     /// The last time at which all is known: of a dump that ends before the samples it states do, more may have changed
-    /// at its last time.
-    fn known_until(self, known: &Known, unit_s: f64) -> u64 {
+    /// at its last time. `stated` is the end that it states itself.
+    fn known_until(self, known: &Known, stated: Option<u64>, unit_s: f64) -> u64 {
         let begin_s = known.start_s();
         let last = known.channels.iter().filter_map(|(_, fact)| {
             let sampling = Sampling::in_seconds(fact.start - begin_s, fact.period, unit_s);
             Some(sampling.unit_of(fact.samples.checked_sub(1)? as u64))
         });
-        let is_short = self.is_cut || last.max().is_some_and(|last| self.time <= last);
+        // Dumps of earlier versions do not state it.
+        let before = || Some(last.max()?.saturating_add(1).min(earlier_end(known, unit_s)));
+        let is_short = self.is_cut || stated.or_else(before).is_some_and(|end| self.time < end);
         self.time.saturating_sub(u64::from(is_short))
     }
 
@@ -176,6 +185,26 @@ impl End {
         let steps = if (steps - whole).abs() <= 1e-9 * steps { whole } else { steps };
         if self.is_change { (steps.floor() as u64).saturating_add(1) } else { steps.ceil() as u64 }
     }
+}
+
+/// The last time in a dump of all these samples as earlier versions wrote it: where half a period was rounded away, that
+/// of the last sample.
+fn earlier_end(known: &Known, unit_s: f64) -> u64 {
+    let mut end_s = f64::NEG_INFINITY;
+    let mut spacing_s = known.sample_rate_hz.map_or(f64::INFINITY, f64::recip);
+    for (channel, fact) in &known.channels {
+        let series = SeriesOutline {
+            channel: *channel,
+            label: None,
+            start_s: fact.start,
+            period_s: fact.period,
+            kind: SampleKind::Levels,
+            count: fact.samples,
+        };
+        end_s = end_s.max(series.end_s());
+        spacing_s = spacing_s.min(fact.period);
+    }
+    Sampling::in_seconds(end_s - known.start_s() + spacing_s, 0.0, unit_s).unit_of(0)
 }
 
 /// What the changes of a dump are made of.
@@ -196,20 +225,31 @@ struct Events<R> {
     now: u64,
     /// Whether the last line is not complete, and left out.
     is_cut: bool,
+    /// Whether the text ends with a time that has no end of its own.
+    is_time_open: bool,
 }
 
 impl<R: BufRead> Events<R> {
     fn of(input: R) -> Self {
-        Self { parser: vcd::Parser::new(input.chain(b"\n")), now: 0, is_cut: false }
+        Self { parser: vcd::Parser::new(input.chain(b"\n")), now: 0, is_cut: false, is_time_open: false }
     }
 
     fn end(&self, changed: Option<u64>) -> End {
-        let Self { now, is_cut, .. } = *self;
-        End { time: now, is_change: changed == Some(now) && !is_cut, is_cut }
+        let Self { now, is_cut, is_time_open, .. } = *self;
+        End { time: now, is_change: changed == Some(now) && !is_cut, is_cut, is_open: is_time_open }
     }
 
-    fn cut_off(&self) -> Option<String> {
-        self.is_cut.then(|| "the dump is cut off in its last line: it is read up to there".to_owned())
+    /// The warning for a dump that ends within a line. One whose end is known does not need it for a time.
+    fn cut_off(&self, known: &Known) -> Option<String> {
+        let warning = if self.is_cut {
+            "the dump is cut off in its last line: it is read up to there"
+        } else if self.is_time_open && known.channels.is_empty() {
+            "the dump may be cut off in its last time, which no line feed ends: the sample rate is that of the \
+             times before"
+        } else {
+            return None;
+        };
+        Some(warning.to_owned())
     }
 
     /// Whether the last word had no end but that of the text.
@@ -230,6 +270,7 @@ impl<R: BufRead> Iterator for Events<R> {
                 Ok(Some(event)) => {
                     if let Event::Time(time) = event {
                         self.now = time;
+                        self.is_time_open = self.ends_in_a_word();
                     }
                     return Some(Ok(event));
                 }
@@ -350,6 +391,11 @@ fn header<R: BufRead>(parser: &mut vcd::Parser<R>) -> Result<Header, ReadError> 
         }
     }
     Err(fault("it ends within its definitions"))
+}
+
+/// The last time that a dump states.
+fn stated_end(facts: &[(String, String)]) -> Option<u64> {
+    facts.iter().find(|(key, _)| key == END)?.1.parse().ok()
 }
 
 /// What a comment states, if it is the writer's.

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use super::{
     End, Event, Events, Header, Sampling, candidates, greatest_common_divisor, header, left_out_warning,
-    unknown_warning,
+    stated_end, unknown_warning,
 };
 use crate::facts::Known;
 use crate::pieces::{Fed, PIECE_SAMPLES};
@@ -24,6 +24,8 @@ type DumpEvents = Events<TextFile>;
 struct Dump {
     unit_s: f64,
     known: Known,
+    /// The last time that it states.
+    stated_end: Option<u64>,
     /// The codes of the channels, in their order.
     codes: Vec<vcd::IdCode>,
     channels: Vec<(Assigned, SampleKind)>,
@@ -70,7 +72,7 @@ impl Dump {
         warnings: &mut Vec<String>,
     ) -> Result<Self, ReadError> {
         let Header { unit_s, facts, variables, left_out } = header(&mut events.parser)?;
-        let known = Known::of(&facts);
+        let (known, stated_end) = (Known::of(&facts), stated_end(&facts));
         warnings.extend(left_out_warning(&left_out));
         let mut assigned = assign(&candidates(&variables, &known), &options.channels, warnings)?;
         assigned.sort_by_key(|one| one.channel);
@@ -83,10 +85,10 @@ impl Dump {
             (false, _) => SampleKind::Levels,
         };
         let channels = used.into_iter().map(|(one, variable)| (one, kind(variable.is_analog))).collect();
-        Ok(Self { unit_s, known, codes, channels })
+        Ok(Self { unit_s, known, stated_end, codes, channels })
     }
 
-    /// The last time, and the greatest divisor of all times of changes.
+    /// The last time, and the greatest divisor of it, where it is whole, and of all times of changes.
     fn scan(&self, mut events: DumpEvents, warnings: &mut Vec<String>) -> Option<(End, u64)> {
         let (mut changed, mut common, mut unknown) = (None, 0, 0);
         while let Some(event) = events.next().transpose().ok()? {
@@ -98,9 +100,9 @@ impl Dump {
             }
         }
         warnings.extend(unknown_warning(unknown));
-        warnings.extend(events.cut_off());
+        warnings.extend(events.cut_off(&self.known));
         let end = events.end(changed);
-        Some((end, greatest_common_divisor(end.time, common)))
+        Some((end, end.whole_time().map_or(common, |time| greatest_common_divisor(time, common))))
     }
 
     /// What the dump holds, and when its samples are taken; `None` if not all channels are sampled at the same times.
@@ -128,7 +130,7 @@ impl Dump {
             None => return None,
         };
         let (first, count) = window.of(start_s, period_s);
-        let known_until = end.known_until(&self.known, self.unit_s);
+        let known_until = end.known_until(&self.known, self.stated_end, self.unit_s);
         let there = moments.sampling.samples_until(known_until);
         let mut last = moments.end.min(first.saturating_add(count)).min(there);
         while last > first && moments.sampling.unit_of(last - 1) > known_until {
