@@ -610,6 +610,13 @@ const holdDecodes = () => page.evaluate(() => {
         await new Promise((resolve) => { setTimeout(resolve, 5); });
       }
     },
+    /** Stops, and waits for the last trace: one may still be on its way when the state has come. */
+    async stop() {
+      await scopething.command({ type: "run", run: "stop" });
+      await this.within("the end", () => scopething.state.run === "stop" && scopething.status.state === "stopped");
+      const [{ seq }] = await scopething.transport.traces();
+      await this.within("the last trace that was captured", () => scopething.last.seq === seq);
+    },
   };
 });
 
@@ -627,8 +634,7 @@ test("traces that wait for what is decoded keep their mean, are counted once, an
       await within("a second request", () => asked.length === 2);
       await within("a trace that waits", () => last() > asked[1].seq + 4 && scopething.isHeld());
       const held = scopething.trace.seq;
-      await scopething.command({ type: "run", run: "stop" });
-      await within("the end", () => scopething.state.run === "stop");
+      await window.decodes.stop();
       const waiting = { held, seq: scopething.trace.seq, last: last() };
       // The same trace again, for another part of the screen.
       const { count } = scopething.average;
@@ -650,8 +656,7 @@ test("traces that wait for what is decoded keep their mean, are counted once, an
       await scopething.command({ type: "run", run: "run" });
       await within("a fourth request", () => asked.length === 4);
       await within("another that waits", () => last() > asked[3].seq);
-      await scopething.command({ type: "run", run: "stop" });
-      await within("the end", () => scopething.state.run === "stop");
+      await window.decodes.stop();
       const before = scopething.trace.seq;
       asked[3].reject(new Error("none"));
       await within("the last trace without lanes", () => scopething.trace.seq === last());
@@ -680,8 +685,7 @@ test("a trace that waited while one of the history was shown is the live one aft
       const first = asked[0].seq;
       answer();
       await within("a trace that waits", () => asked.length === 2 && scopething.next.seq > asked[1].seq && scopething.isHeld());
-      await scopething.command({ type: "run", run: "stop" });
-      await within("the end", () => scopething.state.run === "stop");
+      await window.decodes.stop();
       const held = scopething.trace.seq;
       await scopething.showKept(first);
       answer();
