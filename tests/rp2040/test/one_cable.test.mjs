@@ -139,7 +139,7 @@ test('packets that are damaged or lost at the pins cost no sample and are counte
   board.wire.losesAcknowledgement = () => false;
   assert.ok(Math.min(...Object.values(count)) > 10, JSON.stringify(count));
   t.diagnostic(JSON.stringify(count));
-  // A damaged answer cannot be told from one that says that there is nothing yet.
+  // A damaged answer cannot be distinguished from one that there is nothing yet.
   const after = await status();
   assert.deepEqual([after.retries, after.failures], [count.lose + count.repeat, 0]);
   const direct = await bench.captureDirectly();

@@ -55,11 +55,7 @@ fn rows(buffer: &Buffer) -> Vec<String> {
 /// What a server of the simulated device says and sends after these settings: so many traces, thinned out for a terminal of
 /// this size.
 async fn seen(url: &str, settings: Value, size: (u16, u16), count: usize) -> (Model, Vec<Frame>) {
-    let link = open(&url.parse().unwrap()).await.unwrap();
-    let server = Box::pin(Server::open(link, BS05.analog, &page_here())).await.unwrap();
-    let link: Link = server.web_links().unwrap().control.parse().unwrap();
-    let visited = Box::pin(async {
-        let mut client = Client::connect(&link).await.unwrap();
+    visit(url, async |mut client, _| {
         client.command(1, json!({"type": "set", "settings": settings})).await.unwrap();
         let (mut model, mut traces, mut is_set) = (model(), Vec::new(), false);
         while traces.len() < count {
@@ -87,10 +83,22 @@ async fn seen(url: &str, settings: Value, size: (u16, u16), count: usize) -> (Mo
             }
         }
         (model, traces)
+    })
+    .await
+}
+
+/// Connects a client to the page of a simulated device, for as long as a test visits it.
+async fn visit<T>(url: &str, test: impl AsyncFnOnce(Client, &Link) -> T) -> T {
+    let link = open(&url.parse().unwrap()).await.unwrap();
+    let server = Box::pin(Server::open(link, BS05.analog, &page_here())).await.unwrap();
+    let link: Link = server.web_links().unwrap().control.parse().unwrap();
+    let visited = Box::pin(async {
+        let client = Client::connect(&link).await.unwrap();
+        test(client, &link).await
     });
     tokio::select! {
         served = Box::pin(server.run(|_| {})) => panic!("{served:?}"),
-        seen = tokio::time::timeout(Duration::from_secs(30), visited) => seen.expect("traces come"),
+        seen = tokio::time::timeout(Duration::from_mins(1), visited) => seen.expect("what is waited for comes"),
     }
 }
 
@@ -108,11 +116,7 @@ async fn until_shown(client: &mut Client, model: &mut Model, is_wanted: impl Fn(
 
 #[tokio::test]
 async fn a_calibration_is_begun_followed_and_cancelled() {
-    let link = open(&"sim:?scale=19V&noise=1mV&clock=fast".parse().unwrap()).await.unwrap();
-    let server = Box::pin(Server::open(link, BS05.analog, &page_here())).await.unwrap();
-    let link: Link = server.web_links().unwrap().control.parse().unwrap();
-    let visited = Box::pin(async {
-        let mut client = Client::connect(&link).await.unwrap();
+    visit("sim:?scale=19V&noise=1mV&clock=fast", async |mut client, _| {
         let mut model = model();
         until_shown(&mut client, &mut model, |model| model.state.is_some()).await;
         for (id, typed, expected) in [
@@ -132,21 +136,14 @@ async fn a_calibration_is_begun_followed_and_cancelled() {
         assert!(lamp == Lamp::Good && text.contains("kept until this ends only"), "{text}");
         let buffer = drawn(&mut model, (100, 30), LOOK).0;
         assert!(rows(&buffer).iter().any(|row| row.contains("Calibrated: levels are met within")));
-    });
-    tokio::select! {
-        served = Box::pin(server.run(|_| {})) => panic!("{served:?}"),
-        seen = tokio::time::timeout(Duration::from_mins(1), visited) => seen.expect("it ends"),
-    }
+    })
+    .await;
 }
 
 #[tokio::test]
 async fn what_decoders_find_is_drawn_where_it_is() {
     let url = "sim:?A=sine,1kHz,0..3V&L4=uart,9600,text=Hi&clock=fast";
-    let link = open(&url.parse().unwrap()).await.unwrap();
-    let server = Box::pin(Server::open(link, BS05.analog, &page_here())).await.unwrap();
-    let link: Link = server.web_links().unwrap().control.parse().unwrap();
-    let visited = Box::pin(async {
-        let mut client = Client::connect(&link).await.unwrap();
+    visit(url, async |mut client, link| {
         let mut model = model();
         until_shown(&mut client, &mut model, |model| model.state.is_some()).await;
         let settings = json!({"lines": ["L4"], "time_per_div": 500e-6, "trigger": {"mode": "auto"}});
@@ -159,7 +156,7 @@ async fn what_decoders_find_is_drawn_where_it_is() {
             texts.filter(|text| ["H", "i"].contains(&text.as_str())).count()
         };
         while letters(&model) < 3 {
-            take_next(&mut client, &link, &mut model).await;
+            take_next(&mut client, link, &mut model).await;
         }
         let (buffer, layout) = drawn(&mut model, (120, 40), LOOK);
         let texts = rows(&buffer);
@@ -180,18 +177,15 @@ async fn what_decoders_find_is_drawn_where_it_is() {
         model.execute("decode nonsense:rx=L4");
         while !model.shown_toast().is_some_and(|(text, lamp)| lamp == Lamp::Bad && text.contains("nonsense"))
         {
-            take_next(&mut client, &link, &mut model).await;
+            take_next(&mut client, link, &mut model).await;
         }
         let seq = model.trace.as_ref().unwrap().about.seq;
         while model.trace.as_ref().unwrap().about.seq < seq + 2 {
-            take_next(&mut client, &link, &mut model).await;
+            take_next(&mut client, link, &mut model).await;
         }
         assert_eq!(letters(&model), 0);
-    });
-    tokio::select! {
-        served = Box::pin(server.run(|_| {})) => panic!("{served:?}"),
-        seen = tokio::time::timeout(Duration::from_mins(1), visited) => seen.expect("it ends"),
-    }
+    })
+    .await;
 }
 
 /// A model that shows a live trace with lanes, which was decoded.

@@ -78,7 +78,7 @@ impl fmt::Display for UsbDevice {
 }
 
 impl Port {
-    /// Whether its USB id is that of a BitScope. An adaptor with an FT232 has the same: only what answers tells them apart.
+    /// Whether its USB id is that of a BitScope. An adaptor with an FT232 has the same: only what answers distinguishes them.
     #[must_use]
     pub fn is_bitscope(&self) -> bool {
         self.usb.as_ref().is_some_and(|usb| (usb.vendor, usb.product) == BITSCOPE_USB_ID)
