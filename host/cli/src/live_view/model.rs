@@ -229,17 +229,22 @@ impl Model {
     pub(super) fn present(&mut self, captured: Picture, is_fresh: bool) {
         self.captured = Some(captured);
         self.is_fresh = is_fresh;
-        self.look_again();
+        self.process();
     }
 
-    /// Shows traces as they are to be looked at by now.
-    fn look_again(&mut self) {
+    /// Makes of the last trace what is to be shown.
+    fn process(&mut self) {
         if let Some(mut picture) = self.captured.clone() {
             if self.analysis.process(&mut picture) {
                 self.outbox.push(json!({"type": "run", "run": "stop"}));
             }
             self.picture = Some(picture);
         }
+    }
+
+    /// Shows traces as they are to be looked at by now.
+    fn look_again(&mut self) {
+        self.process();
         self.decoding.look_again(&self.analysis);
         if let Some((frame, picture)) = &mut self.kept {
             *picture = Picture::of(frame);

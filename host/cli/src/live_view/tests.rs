@@ -241,6 +241,22 @@ fn a_trace_with_lanes_stays_until_a_later_one_has_some() {
 }
 
 #[test]
+fn a_trace_with_lanes_stays_the_mean_that_it_was() {
+    let mut model = decoding("uart:rx=L4");
+    model.execute("averages 4");
+    let means = |model: &Model| model.shown().map(|picture| (picture.about.seq, picture.averaged));
+    for seq in [2, 3] {
+        take_live(&mut model, seq);
+    }
+    let wish = model.wish_to_decode().unwrap();
+    model.take_decoded(&wish, Ok(found_in(3)));
+    let before = means(&model);
+    assert!(before.is_some_and(|(seq, averaged)| seq == 3 && averaged >= 2), "{before:?}");
+    take_live(&mut model, 4);
+    assert_eq!(means(&model), before);
+}
+
+#[test]
 fn answers_to_what_is_not_wanted_any_longer_change_nothing() {
     for connected_anew in [false, true] {
         let mut model = decoding("uart:rx=L4");
