@@ -2,8 +2,6 @@
 
 use std::time::Duration;
 
-#[cfg(not(target_family = "wasm"))]
-use scopething_core::time::Micros;
 use scopething_core::time::{Clock, Instant};
 
 use crate::timer;
@@ -84,14 +82,10 @@ impl scopething_sim::Timer for TokioTimer {
     }
 }
 
-/// A span as the standard library has it.
-#[cfg(not(target_family = "wasm"))]
-pub(super) const fn duration(span: Micros) -> Duration {
-    Duration::from_micros(span.0)
-}
-
 #[cfg(test)]
 mod tests {
+    use scopething_core::time::Micros;
+
     use super::*;
 
     #[tokio::test(start_paused = true)]

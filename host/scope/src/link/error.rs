@@ -152,19 +152,6 @@ pub enum LinkError {
     Datagram(#[from] DatagramError),
 }
 
-#[cfg(not(target_family = "wasm"))]
-impl LinkError {
-    /// A failure of an open socket. The user gets the same message whether the other end closes before or after it was
-    /// last written to.
-    pub(super) fn network(error: io::Error) -> Self {
-        use io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset};
-        match error.kind() {
-            BrokenPipe | ConnectionAborted | ConnectionReset => Self::Closed,
-            _ => Self::Network(Arc::new(error)),
-        }
-    }
-}
-
 #[cfg(feature = "sim")]
 impl From<FaultyError<LinkError>> for LinkError {
     fn from(error: FaultyError<LinkError>) -> Self {

@@ -24,65 +24,34 @@
 //! # }
 //! ```
 
-#[cfg(feature = "bridge")]
-mod bridge;
+#[cfg(target_family = "wasm")]
+mod browser;
 mod clock;
+#[cfg(not(target_family = "wasm"))]
+mod computer;
 mod counter;
 mod error;
-#[cfg(not(target_family = "wasm"))]
-mod open;
-#[cfg(not(target_family = "wasm"))]
-mod port_settings;
-#[cfg(not(target_family = "wasm"))]
-mod ports;
 pub mod refusal;
-#[cfg(target_family = "wasm")]
-mod script_port;
-#[cfg(not(target_family = "wasm"))]
-mod search;
-#[cfg(not(target_family = "wasm"))]
-mod serial;
-#[cfg(not(target_family = "wasm"))]
-mod tcp;
 mod tracer;
-#[cfg(not(target_family = "wasm"))]
-pub mod udp;
 pub mod url;
-
-#[cfg(not(target_family = "wasm"))]
-use std::io;
 
 use embedded_io_async::{ErrorType, Read, Write};
 use scopething_core::scope::{LinkProfile, Pacing, Scope, ScopeError};
 use scopething_core::time::{Clock, Instant};
 
-#[cfg(feature = "bridge")]
-pub use self::bridge::open_bridge;
+#[cfg(target_family = "wasm")]
+pub use self::browser::{ScriptLink as DeviceLink, ScriptPort, thrown};
 pub use self::clock::HostClock;
 #[cfg(feature = "sim")]
 pub use self::clock::TokioTimer;
+#[cfg(not(target_family = "wasm"))]
+pub use self::computer::*;
 pub use self::counter::{CountReader, Counter, Counts};
 pub use self::error::{DatagramError, LinkError, OpenError};
-#[cfg(all(feature = "sim", not(target_family = "wasm")))]
-pub use self::open::open_reading;
-#[cfg(not(target_family = "wasm"))]
-pub use self::open::{open, resolve};
-#[cfg(not(target_family = "wasm"))]
-pub use self::ports::{Port, PortOfBridge, UsbDevice, list_ports};
-#[cfg(target_family = "wasm")]
-pub use self::script_port::{ScriptLink, ScriptPort, thrown};
-#[cfg(not(target_family = "wasm"))]
-pub use self::serial::SerialLink;
-#[cfg(not(target_family = "wasm"))]
-pub use self::tcp::TcpLink;
 pub use self::tracer::{Chunk, Direction, Tracer};
-#[cfg(not(target_family = "wasm"))]
-pub use self::udp::UdpLink;
 pub use self::url::{BridgePort, HostPort, LinkUrl, UrlError};
 #[cfg(feature = "sim")]
 use scopething_sim::faults::FaultyStream;
-#[cfg(all(feature = "sim", not(target_family = "wasm")))]
-use scopething_sim::faults::StreamFaults;
 #[cfg(feature = "sim")]
 use scopething_sim::{SimClock, SimConfig, SimLink};
 
@@ -127,54 +96,13 @@ impl OpenLink {
         let (clock, profile) = (link.clock(), link.profile());
         Self { stream: Link::Sim(link), clock: LinkClock::Sim(clock), profile, pacing: Pacing::Whole }
     }
-
-    /// A port that the scripts of a page have opened.
-    #[cfg(target_family = "wasm")]
-    #[must_use]
-    pub fn of_script(port: ScriptPort) -> Self {
-        let (stream, clock) = (Link::Script(ScriptLink::new(port)), LinkClock::Host(HostClock::new()));
-        Self { stream, clock, profile: ScriptLink::PROFILE, pacing: Pacing::Whole }
-    }
-
-    /// Opens a serial port. Setting one up takes the operating system milliseconds, or seconds when the device does not answer.
-    #[cfg(not(target_family = "wasm"))]
-    async fn serial(
-        port: String,
-        open: impl FnOnce(&str) -> Result<SerialLink, OpenError> + Send + 'static,
-    ) -> Result<Self, OpenError> {
-        let name = port.clone();
-        let opening = tokio::task::spawn_blocking(move || open(&port));
-        let interrupted = |error| Err(OpenError::Port { port: name, source: std::io::Error::other(error) });
-        let link = opening.await.unwrap_or_else(interrupted)?;
-        let profile = link.profile();
-        let (stream, clock) = (Link::Serial(link), LinkClock::Host(HostClock::new()));
-        Ok(Self { stream, clock, profile, pacing: Pacing::Whole })
-    }
-
-    /// The same link with faults between it and the driver.
-    #[cfg(all(feature = "sim", not(target_family = "wasm")))]
-    fn with_faults(self, faults: &StreamFaults) -> Self {
-        let clock = self.clock.clone();
-        let stream = Link::Faulty(Box::new(FaultyStream::new(self.stream, clock.clone(), faults)));
-        Self { stream, clock, ..self }
-    }
 }
 
 /// A stream to a BitScope, of any kind.
 #[derive(Debug)]
 pub enum Link {
-    /// A serial port.
-    #[cfg(not(target_family = "wasm"))]
-    Serial(SerialLink),
-    /// A TCP stream.
-    #[cfg(not(target_family = "wasm"))]
-    Tcp(TcpLink),
-    /// A bitscope-server.
-    #[cfg(not(target_family = "wasm"))]
-    Udp(Box<UdpLink>),
-    /// What the scripts of a page have opened.
-    #[cfg(target_family = "wasm")]
-    Script(ScriptLink),
+    /// A device: over a serial port or the network, or in a browser over what the scripts of a page have opened.
+    Device(DeviceLink),
     /// The simulated device.
     #[cfg(feature = "sim")]
     Sim(SimLink),
@@ -201,17 +129,6 @@ pub enum LinkClock {
 /// A connected BitScope, whatever the link.
 pub type HostScope = Scope<Link, LinkClock>;
 
-#[cfg(not(target_family = "wasm"))]
-/// The ports with a BitScope's USB id, sorted by name; none of them is opened.
-///
-/// # Errors
-///
-/// [`OpenError::NoBitScope`] if there is none, [`OpenError::NoPortList`] if the operating system does not list them.
-pub async fn bitscope_ports() -> Result<Vec<Port>, OpenError> {
-    let finding = tokio::task::spawn_blocking(ports::bitscopes);
-    finding.await.unwrap_or_else(|error| Err(OpenError::NoPortList(io::Error::other(error))))
-}
-
 impl ErrorType for Link {
     type Error = LinkError;
 }
@@ -219,14 +136,7 @@ impl ErrorType for Link {
 impl Read for Link {
     async fn read(&mut self, buf: &mut [u8]) -> Result<usize, LinkError> {
         match self {
-            #[cfg(not(target_family = "wasm"))]
-            Self::Serial(link) => link.read(buf).await,
-            #[cfg(not(target_family = "wasm"))]
-            Self::Tcp(link) => link.read(buf).await,
-            #[cfg(not(target_family = "wasm"))]
-            Self::Udp(link) => link.read(buf).await,
-            #[cfg(target_family = "wasm")]
-            Self::Script(link) => link.read(buf).await,
+            Self::Device(link) => link.read(buf).await,
             #[cfg(feature = "sim")]
             Self::Sim(link) => link.read(buf).await.map_err(LinkError::Simulated),
             // In a box, because it reads from a link in turn.
@@ -240,14 +150,7 @@ impl Read for Link {
 impl Write for Link {
     async fn write(&mut self, buf: &[u8]) -> Result<usize, LinkError> {
         match self {
-            #[cfg(not(target_family = "wasm"))]
-            Self::Serial(link) => link.write(buf).await,
-            #[cfg(not(target_family = "wasm"))]
-            Self::Tcp(link) => link.write(buf).await,
-            #[cfg(not(target_family = "wasm"))]
-            Self::Udp(link) => link.write(buf).await,
-            #[cfg(target_family = "wasm")]
-            Self::Script(link) => link.write(buf).await,
+            Self::Device(link) => link.write(buf).await,
             #[cfg(feature = "sim")]
             Self::Sim(link) => link.write(buf).await.map_err(LinkError::Simulated),
             #[cfg(feature = "sim")]
@@ -258,14 +161,7 @@ impl Write for Link {
 
     async fn flush(&mut self) -> Result<(), LinkError> {
         match self {
-            #[cfg(not(target_family = "wasm"))]
-            Self::Serial(link) => link.flush().await,
-            #[cfg(not(target_family = "wasm"))]
-            Self::Tcp(link) => link.flush().await,
-            #[cfg(not(target_family = "wasm"))]
-            Self::Udp(link) => link.flush().await,
-            #[cfg(target_family = "wasm")]
-            Self::Script(link) => link.flush().await,
+            Self::Device(link) => link.flush().await,
             #[cfg(feature = "sim")]
             Self::Sim(link) => link.flush().await.map_err(LinkError::Simulated),
             #[cfg(feature = "sim")]

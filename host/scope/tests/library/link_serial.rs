@@ -3,7 +3,7 @@ use std::io::{Read as _, Write as _};
 use std::time::Duration;
 
 use embedded_io_async::{Read as _, Write as _};
-use scopething::link::{Link, LinkError, LinkUrl, OpenError, SerialLink, open};
+use scopething::link::{DeviceLink, Link, LinkError, LinkUrl, OpenError, SerialLink, open};
 use scopething_core::scope::LinkProfile;
 use serialport::{SerialPort as _, TTYPort};
 
@@ -171,7 +171,7 @@ async fn port_without_modem_lines_opens() {
     let (mut device, _holder, name) = pseudo_terminal();
     let url: LinkUrl = format!("file://{name}").parse().unwrap();
     let mut link = open(&url).await.unwrap();
-    assert!(matches!(link.stream, Link::Serial(_)));
+    assert!(matches!(link.stream, Link::Device(DeviceLink::Serial(_))));
     assert_eq!(link.profile, LinkProfile::SERIAL);
     device.write_all(b"?").unwrap();
     let mut buf = [0; 8];

@@ -20,8 +20,8 @@ use scopething_core::time::Micros;
 use serialport::SerialPort;
 use tokio::sync::{mpsc, watch};
 
-use super::error::{LinkError, OpenError};
 use super::port_settings::{never_block, request_low_latency};
+use crate::link::{LinkError, OpenError};
 
 /// How long a thread blocks in the port before it looks whether the link was dropped. On Windows, where a
 /// port does one thing at a time, a write waits for the read that is under way.

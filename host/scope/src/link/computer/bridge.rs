@@ -3,13 +3,9 @@
 use scopething_core::scope::{LinkProfile, Pacing};
 use scopething_core::time::Micros;
 
-use super::clock::HostClock;
-use super::error::OpenError;
-use super::serial::SerialLink;
-use super::tcp::TcpLink;
-use super::url::{BridgePort, LinkUrl};
-use super::{Link, LinkClock, OpenLink};
+use super::{DeviceLink, SerialLink, TcpLink};
 use crate::bridge::Client;
+use crate::link::{BridgePort, HostClock, Link, LinkClock, LinkUrl, OpenError, OpenLink};
 
 /// Behind a bridge: its UART carries 100 kB/s at the most, and its BitScope answers within some milliseconds
 /// more.
@@ -47,7 +43,7 @@ async fn open_port(port: &BridgePort) -> Result<OpenLink, OpenError> {
             OpenLink { profile: LinkProfile { round_trip, bytes_per_second, ..PROFILE }, ..link }
         }
         BridgePort::Socket(at) => OpenLink {
-            stream: Link::Tcp(TcpLink::connect(at).await?),
+            stream: Link::Device(DeviceLink::Tcp(TcpLink::connect(at).await?)),
             clock: LinkClock::Host(HostClock::new()),
             profile: LinkProfile { round_trip: LinkProfile::NETWORK.round_trip, ..PROFILE },
             pacing: Pacing::Whole,

@@ -3,8 +3,8 @@
 use scopething_core::time::Instant;
 use scopething_core::vm::Command;
 
-use super::super::error::DatagramError;
 use super::exchange::Exchange;
+use crate::link::DatagramError;
 
 const MS: u64 = 1000;
 

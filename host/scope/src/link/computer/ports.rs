@@ -17,8 +17,8 @@ use std::path::Path;
 
 use serialport::{SerialPortInfo, SerialPortType};
 
-use super::error::OpenError;
 use super::serial::SerialLink;
+use crate::link::OpenError;
 
 /// The USB vendor and product id of the FTDI bridge in a BitScope
 /// ([section 1 of the reference](scopething_core::vm#1-the-link)). Other devices with the same bridge carry them too.
@@ -34,9 +34,9 @@ const BRIDGE_SCOPE: u8 = 2;
 /// Which port of a bridge with one cable it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PortOfBridge {
-    /// That of messages: [`LinkUrl::Bridge`](super::LinkUrl::Bridge).
+    /// That of messages: [`LinkUrl::Bridge`](crate::link::LinkUrl::Bridge).
     Messages,
-    /// That which is the BitScope itself: [`LinkUrl::Serial`](super::LinkUrl::Serial). Opening it takes the BitScope from whoever
+    /// That which is the BitScope itself: [`LinkUrl::Serial`](crate::link::LinkUrl::Serial). Opening it takes the BitScope from whoever
     /// uses it by the other.
     Scope,
 }
@@ -44,7 +44,7 @@ pub enum PortOfBridge {
 /// A serial port that is there, not opened.
 #[derive(Debug)]
 pub struct Port {
-    /// What [`LinkUrl::Serial`](super::LinkUrl::Serial) calls it.
+    /// What [`LinkUrl::Serial`](crate::link::LinkUrl::Serial) calls it.
     pub name: String,
     /// What the device behind it reports of itself, if it is on USB.
     pub usb: Option<UsbDevice>,

@@ -4,7 +4,8 @@ use scopething_core::scope::{LinkProfile, Pacing};
 
 #[cfg(feature = "bridge")]
 use super::bridge;
-use super::{HostClock, Link, LinkClock, LinkUrl, OpenError, OpenLink, SerialLink, TcpLink, UdpLink, search};
+use super::{DeviceLink, SerialLink, TcpLink, UdpLink, search};
+use crate::link::{HostClock, Link, LinkClock, LinkUrl, OpenError, OpenLink};
 #[cfg(feature = "sim")]
 use scopething_sim::{ReadPlayback, SimConfig, no_files};
 
@@ -19,8 +20,8 @@ use scopething_sim::{ReadPlayback, SimConfig, no_files};
 ///
 /// Dropping the future opens nothing; a serial port that is being opened meanwhile is closed again.
 pub async fn open(url: &LinkUrl) -> Result<OpenLink, OpenError> {
-    let host = |stream, profile| OpenLink {
-        stream,
+    let host = |device, profile| OpenLink {
+        stream: Link::Device(device),
         clock: LinkClock::Host(HostClock::new()),
         profile,
         pacing: Pacing::Whole,
@@ -28,9 +29,9 @@ pub async fn open(url: &LinkUrl) -> Result<OpenLink, OpenError> {
     match url {
         LinkUrl::FirstSerial => OpenLink::serial(search::first_bitscope().await?, SerialLink::open).await,
         LinkUrl::Serial { port } => OpenLink::serial(port.clone(), SerialLink::open).await,
-        LinkUrl::Socket(at) => Ok(host(Link::Tcp(TcpLink::connect(at).await?), LinkProfile::NETWORK)),
+        LinkUrl::Socket(at) => Ok(host(DeviceLink::Tcp(TcpLink::connect(at).await?), LinkProfile::NETWORK)),
         LinkUrl::BitscopeServer(at) => {
-            Ok(host(Link::Udp(Box::new(UdpLink::connect(at).await?)), UdpLink::PROFILE))
+            Ok(host(DeviceLink::Udp(Box::new(UdpLink::connect(at).await?)), UdpLink::PROFILE))
         }
         #[cfg(feature = "bridge")]
         LinkUrl::Bridge(port) => bridge::open_passed_through(port).await,

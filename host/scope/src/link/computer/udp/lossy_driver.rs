@@ -16,9 +16,9 @@ use scopething_core::trace::{EndReason, TraceBuffer};
 use scopething_core::vm::Command;
 use scopething_sim::{Device, SimConfig, SimTime};
 
-use super::super::error::{DatagramError, LinkError};
 use super::UdpLink;
 use super::exchange::Exchange;
+use crate::link::{DatagramError, LinkError};
 
 /// Data of a datagram, as hardware adaptors have it.
 const CHUNK: usize = 95;

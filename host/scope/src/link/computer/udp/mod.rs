@@ -63,13 +63,14 @@ use tokio::net::UdpSocket;
 
 pub use self::exchange::Exchange;
 use self::pending::ANSWER_LIMIT;
-use super::clock::{HostClock, duration};
-use super::error::{LinkError, OpenError};
+use super::duration;
 use super::tcp::{CONNECT_LIMIT, not_opened, unknown_host};
-use super::url::HostPort;
+use crate::link::HostClock;
+use crate::link::HostPort;
+use crate::link::{LinkError, OpenError};
 
 #[cfg(doc)]
-use super::error::DatagramError;
+use crate::link::DatagramError;
 
 /// The longest datagram that UDP can carry, so that none is cut short.
 const MAX_DATAGRAM: usize = 65_535;

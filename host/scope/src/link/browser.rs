@@ -4,10 +4,10 @@ use std::io;
 use std::sync::Arc;
 
 use embedded_io_async::{ErrorType, Read, Write};
-use scopething_core::scope::LinkProfile;
+use scopething_core::scope::{LinkProfile, Pacing};
 use wasm_bindgen::prelude::*;
 
-use super::LinkError;
+use super::{HostClock, Link, LinkClock, LinkError, OpenLink};
 
 #[wasm_bindgen]
 extern "C" {
@@ -49,16 +49,25 @@ pub struct ScriptLink {
 
 impl ScriptLink {
     /// A serial port, and what a browser with much else to do adds to it.
-    pub(super) const PROFILE: LinkProfile =
+    const PROFILE: LinkProfile =
         LinkProfile { round_trip: LinkProfile::NETWORK.round_trip, ..LinkProfile::SERIAL };
 
-    pub(super) fn new(port: ScriptPort) -> Self {
+    fn new(port: ScriptPort) -> Self {
         let name = port.name().into();
         Self { port, name }
     }
 
     fn failure(&self, error: &JsValue) -> LinkError {
         LinkError::Port { port: Arc::clone(&self.name), source: Arc::new(thrown(error)) }
+    }
+}
+
+impl OpenLink {
+    /// A port that the scripts of a page have opened.
+    #[must_use]
+    pub fn of_script(port: ScriptPort) -> Self {
+        let (stream, clock) = (Link::Device(ScriptLink::new(port)), LinkClock::Host(HostClock::new()));
+        Self { stream, clock, profile: ScriptLink::PROFILE, pacing: Pacing::Whole }
     }
 }
 

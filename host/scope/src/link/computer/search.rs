@@ -2,7 +2,8 @@
 
 use scopething_core::scope::ScopeError;
 
-use super::{LinkError, OpenError, OpenLink, SerialLink, bitscope_ports};
+use super::{SerialLink, bitscope_ports};
+use crate::link::{LinkError, OpenError, OpenLink};
 
 /// Why a port is none that can be used.
 enum Refusal {
@@ -12,11 +13,11 @@ enum Refusal {
     Unanswered(ScopeError<LinkError>),
 }
 
-/// The port of the first BitScope, by its name. See [`LinkUrl::FirstSerial`](super::LinkUrl::FirstSerial).
+/// The port of the first BitScope, by its name. See [`LinkUrl::FirstSerial`](crate::link::LinkUrl::FirstSerial).
 ///
 /// # Errors
 ///
-/// As [`resolve`](super::resolve).
+/// As [`resolve`](crate::link::resolve).
 pub(super) async fn first_bitscope() -> Result<String, OpenError> {
     let ports = bitscope_ports().await?;
     first_that_answers(ports.into_iter().map(|port| port.name).collect()).await

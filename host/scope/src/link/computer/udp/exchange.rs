@@ -8,10 +8,10 @@ use scopething_core::link::bitscope_server::{AnswerPacket, AnswerRepr, COMMAND_H
 use scopething_core::time::Instant;
 use scopething_core::vm::Command;
 
-use super::super::error::DatagramError;
-use super::super::refusal;
 use super::order::Order;
 use super::pending::{Beginning, Pending, Progress};
+use crate::link::DatagramError;
+use crate::link::refusal;
 
 /// The most bytes kept for the reader: many times a capture, and more than a receive buffer of the network
 /// holds.

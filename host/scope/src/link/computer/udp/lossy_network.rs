@@ -6,10 +6,10 @@ use scopething_core::link::bitscope_server::{AnswerRepr, CommandPacket, Datagram
 use scopething_core::time::{Instant, Micros};
 use scopething_core::vm::{Command, Pace, Register, Script, Shadow};
 
-use super::super::error::DatagramError;
 use super::exchange::Exchange;
 use super::pending::ANSWER_LIMIT;
 use crate::fixed_seed::fixed_seed;
+use crate::link::DatagramError;
 
 /// The echoing part of [section 2 of the reference](scopething_core::vm#2-commands), and a dump of the registers.
 struct Device {

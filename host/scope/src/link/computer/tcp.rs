@@ -10,10 +10,10 @@ use scopething_core::time::Micros;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
-use super::clock::duration;
-use super::error::{LinkError, OpenError};
-use super::refusal;
-use super::url::HostPort;
+use super::duration;
+use crate::link::HostPort;
+use crate::link::refusal;
+use crate::link::{LinkError, OpenError};
 
 /// How long a host may take to answer, the look-up of its name included.
 pub(super) const CONNECT_LIMIT: Micros = Micros::from_millis(5000);
