@@ -259,7 +259,7 @@ impl Waveform {
     /// When the first sample of any channel was taken, in seconds from the start of the capture.
     #[must_use]
     pub fn start_s(&self) -> f64 {
-        self.channels.iter().map(|series| series.start_s).fold(f64::INFINITY, f64::min)
+        self.channels.iter().map(|series| series.timestamp(0)).fold(f64::INFINITY, f64::min)
     }
 
     /// When the last sample of any channel was taken, in seconds from the start of the capture.
@@ -355,6 +355,17 @@ mod tests {
 
     fn made(channels: Vec<Series>) -> Result<Waveform, InvalidWaveform> {
         Waveform::new(1e6, channels, Details::default())
+    }
+
+    #[test]
+    fn one_sample_begins_and_ends_at_once() {
+        // Not the nearest number to 0.3, which both times are.
+        for start in [0.1 + 0.2, 1e76] {
+            let only = Series::new(Channel::A, start, 1e-6, Samples::Volts(vec![1.0]));
+            let waveform = made(vec![only]).unwrap();
+            assert_eq!(waveform.start_s(), waveform.end_s());
+            assert_eq!(Outline::from(&waveform).start_s(), waveform.end_s());
+        }
     }
 
     #[test]

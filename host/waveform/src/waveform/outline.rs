@@ -125,7 +125,7 @@ impl Outline {
     /// As [`Waveform::start_s`].
     #[must_use]
     pub fn start_s(&self) -> f64 {
-        self.channels.iter().map(|series| series.start_s).fold(f64::INFINITY, f64::min)
+        self.channels.iter().map(|series| series.timestamp(0)).fold(f64::INFINITY, f64::min)
     }
 
     /// As [`Waveform::end_s`].

@@ -164,7 +164,12 @@ impl Series {
 /// See [`Series::timestamp`].
 pub(super) fn timestamp(start_s: f64, period_s: f64, index: usize) -> f64 {
     const PICOSECONDS: f64 = 1e12;
+    // From here on, some hours, neighbouring numbers are further apart than picoseconds.
+    const FAR: f64 = 1.0 / f64::EPSILON / PICOSECONDS;
     let time = start_s + index as f64 * period_s;
+    if time.abs() >= FAR {
+        return time;
+    }
     let whole = (time * PICOSECONDS).round() / PICOSECONDS;
     // A product of rounded factors and a sum are off by no more than this.
     let rounding = 4.0 * f64::EPSILON * time.abs().max(start_s.abs());
@@ -200,6 +205,14 @@ mod tests {
         let thirds = Series::new(Channel::A, 0.0, 1.0 / 3.0, Samples::Volts(vec![0.0; 4]));
         assert_eq!(thirds.timestamp(1), 1.0 / 3.0);
         assert_eq!(thirds.timestamp(3), 1.0);
+    }
+
+    #[test]
+    fn far_times_stay_as_they_are() {
+        for start in [5e3, 1e9, 1e76, -1e76] {
+            let series = Series::new(Channel::A, start, 1.0 / 13.0, Samples::Volts(vec![0.0]));
+            assert_eq!(series.timestamp(0), start);
+        }
     }
 
     #[test]
