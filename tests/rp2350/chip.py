@@ -1,0 +1,377 @@
+"""What of an RP2350 the firmware with two cables uses beside the processor, as models by its data sheet (the sections are named).
+
+All else ends the run with a fault: an address that is not here, a block that is still in reset, code in flash while that is not
+mapped. Time is that of the chip: so many instructions at its clock, and leaps while it sleeps.
+"""
+
+import ctypes
+
+from processor import SLICE, Fault, Processor
+from uart import Uart
+
+CRYSTAL_HZ = 12_000_000
+RING_HZ = 11_000_000
+FLASH, FLASH_UNCACHED, FLASH_BYTES, MAPPED_BYTES = 0x10000000, 0x14000000, 4 << 20, 16 << 20
+MEMORY, MEMORY_BYTES = 0x20000000, 520 * 1024
+BOOT_MEMORY, BOOT_MEMORY_BYTES = 0x400E0000, 1024
+USB_MEMORY = 0x50100000
+PANIC_MARK = b"inaP"
+TIMER0_ALARM, USB_CONTROLLER, UART0 = 0, 14, 33
+# The bits of a register are written plainly, inverted, set or cleared, by where it is written (2.1.3).
+ALIASES = [
+    lambda _, value: value,
+    lambda old, value: old ^ value,
+    lambda old, value: old | value,
+    lambda old, value: old & ~value & 0xFFFFFFFF,
+]
+
+
+class Block:
+    """Registers that keep what is written, but for those that a model reads and writes otherwise."""
+
+    def __init__(self, size, **initial):
+        self.size = size
+        self.registers = {int(name[1:], 16): value for name, value in initial.items()}
+
+    def peek(self, offset):
+        return self.registers.get(offset, 0)
+
+    def read(self, offset):
+        return self.peek(offset)
+
+    def write(self, offset, value):
+        self.registers[offset] = value
+
+
+class Resets(Block):
+    """7.5"""
+
+    ALL = 0x1FFFFFFF
+    # What the boot ROM (its published source, varm_boot_path.c) has taken out of reset: pins and pads, TIMER0, USB, TRNG and
+    # SHA-256; SYSCFG, SYSINFO and JTAG are taken to be as well.
+    BOOTED = ALL & ~(0b11111 << 6 | 0b1 << 17 | 0b11 << 20 | 1 << 23 | 1 << 25 | 1 << 28)
+
+    def __init__(self):
+        super().__init__(0xC, x0=self.BOOTED)
+
+    def read(self, offset):
+        return ~self.peek(0) & self.ALL if offset == 8 else self.peek(offset)
+
+
+class Clocks(Block):
+    """8.1: the selection of a source is done at once."""
+
+    def read(self, offset):
+        source = {0x38: 1 << (self.peek(0x30) & 3), 0x44: 1 << (self.peek(0x3C) & 1), 0x50: 1}
+        return source.get(offset, self.peek(offset))
+
+
+class Crystal(Block):
+    """8.2"""
+
+    def read(self, offset):
+        enabled = self.peek(0) >> 12 == 0xFAB
+        return enabled << 31 | enabled << 12 if offset == 4 else self.peek(offset)
+
+
+class Pll(Block):
+    """8.6"""
+
+    POWERED_DOWN = 1 << 0 | 1 << 5
+
+    def __init__(self):
+        super().__init__(0x20, x0=1, x4=0x2D, xC=0x77000)
+
+    def read(self, offset):
+        locked = not self.peek(4) & self.POWERED_DOWN and self.peek(8)
+        return self.peek(0) | (1 << 31 if locked else 0) if offset == 0 else self.peek(offset)
+
+    @property
+    def hertz(self):
+        if self.peek(4) & (self.POWERED_DOWN | 1 << 3):
+            return 0
+        oscillator = CRYSTAL_HZ // (self.peek(0) & 0x3F) * self.peek(8)
+        if not 750_000_000 <= oscillator <= 1_600_000_000:
+            raise Fault(f"an oscillator of a PLL at {oscillator} Hz")
+        return oscillator // (self.peek(0xC) >> 16 & 7) // (self.peek(0xC) >> 12 & 7)
+
+
+class Timer(Block):
+    """12.8: microseconds, once the tick generator gives them."""
+
+    def __init__(self, chip):
+        super().__init__(0x4C)
+        self.chip = chip
+        self.armed = {}
+
+    @property
+    def now(self):
+        return int(self.chip.now_us) if self.chip.ticks_run(3) else 0
+
+    def read(self, offset):
+        self.look()
+        if offset in (0x24, 0x28):
+            return self.now >> (32 if offset == 0x24 else 0) & 0xFFFFFFFF
+        if offset == 0x20:
+            return sum(1 << alarm for alarm in self.armed)
+        if offset == 0x48:
+            return (self.peek(0x3C) | self.peek(0x44)) & self.peek(0x40)
+        if offset not in (0x3C, 0x40, 0x44):
+            raise Fault(f"read of TIMER0 at {offset:#x}")
+        return self.peek(offset)
+
+    def write(self, offset, value):
+        if offset in range(0x10, 0x20, 4):
+            self.armed[(offset - 0x10) // 4] = self.now + ((value - self.now) & 0xFFFFFFFF)
+        elif offset == 0x20:
+            for alarm in [alarm for alarm in self.armed if value >> alarm & 1]:
+                del self.armed[alarm]
+        elif offset == 0x3C:
+            self.registers[0x3C] = self.peek(0x3C) & ~value
+        elif offset in (0x40, 0x44):
+            super().write(offset, value)
+        else:
+            raise Fault(f"write of TIMER0 at {offset:#x}")
+
+    def look(self):
+        for alarm in [alarm for alarm, due in self.armed.items() if due <= self.now]:
+            del self.armed[alarm]
+            self.registers[0x3C] = self.peek(0x3C) | 1 << alarm
+
+    def asks(self, alarm):
+        self.look()
+        return (self.peek(0x3C) | self.peek(0x44)) & self.peek(0x40) & 1 << alarm
+
+
+class Watchdog(Block):
+    """12.9: it counts down once a tick, and is fed by a write of what is left."""
+
+    ENABLED, TRIGGER = 1 << 30, 1 << 31
+
+    def __init__(self, chip):
+        super().__init__(0x2C)
+        self.chip = chip
+        self.due_us = 0
+        self.fed = []
+
+    def write(self, offset, value):
+        super().write(offset, value)
+        if offset == 4:
+            self.due_us = self.chip.now_us + value
+            self.fed.append(value)
+        if offset == 0 and value & self.TRIGGER:
+            raise Fault(f"the program restarts the chip: {self.chip.last_panic()}")
+
+    @property
+    def runs(self):
+        return bool(self.peek(0) & self.ENABLED) and self.chip.ticks_run(5)
+
+    def look(self):
+        if self.runs and self.chip.now_us > self.due_us:
+            raise Fault("the watchdog was not fed")
+
+
+class Sio(Block):
+    """3.1: the number of the core, locks, and pins that the program drives."""
+
+    OUTPUT = {0x10: 0, 0x18: 2, 0x20: 3, 0x28: 1, 0x30: 0, 0x38: 2, 0x40: 3, 0x48: 1}
+
+    def __init__(self, chip):
+        super().__init__(0x200)
+        self.chip = chip
+        self.claimed = set()
+        # When each pin changed, and to what.
+        self.changes = []
+
+    def read(self, offset):
+        if 0x100 <= offset < 0x180:
+            lock = (offset - 0x100) // 4
+            if lock in self.claimed:
+                return 0
+            self.claimed.add(lock)
+            return 1 << lock
+        if offset not in (0, 4, 0x10, 0x30):
+            raise Fault(f"read of SIO at {offset:#x}")
+        return self.peek(offset)
+
+    def write(self, offset, value):
+        if 0x100 <= offset < 0x180:
+            self.claimed.discard((offset - 0x100) // 4)
+            return
+        if offset not in self.OUTPUT:
+            raise Fault(f"write of SIO at {offset:#x}")
+        register = 0x10 if offset < 0x30 else 0x30
+        old = self.peek(register)
+        self.registers[register] = ALIASES[self.OUTPUT[offset]](old, value)
+        if register == 0x10 and old != self.registers[register]:
+            self.changes.append((self.chip.now_us, self.registers[register]))
+
+
+class UsbController(Block):
+    """12.7, as a host: transactions with a device."""
+
+    # Enabled, as a host, its pins no more isolated; starts of frame; the connection of a device.
+    SENDS_FRAMES, CONNECTED = 1 << 9, 1 << 0
+    SIE_STATUS, INTR, INTE, INTS = 0x50, 0x8C, 0x90, 0x98
+
+    def __init__(self, chip):
+        super().__init__(0x118, x40=1 << 2)
+        self.chip = chip
+        self.speed = 0
+        self.interrupts = 0
+
+    def is_host(self):
+        return self.peek(0x40) == 0b011 and self.peek(0x4C) & self.SENDS_FRAMES
+
+    def plug(self, speed):
+        """A device of low speed (1), of full speed (2), or none any more (0)."""
+        self.speed = speed
+        self.interrupts |= self.CONNECTED
+
+    def read(self, offset):
+        if offset == 0x48:
+            return int(self.chip.now_us / 1000) & 0x7FF if self.is_host() else 0
+        if offset == self.SIE_STATUS:
+            return (self.speed << 8) if self.is_host() else 0
+        if offset == self.INTR:
+            return self.interrupts
+        return self.asks() if offset == self.INTS else self.peek(offset)
+
+    def write(self, offset, value):
+        if offset == self.SIE_STATUS:
+            if value & 0x300:
+                self.interrupts &= ~self.CONNECTED
+        else:
+            super().write(offset, value)
+
+    def asks(self):
+        return self.interrupts & self.peek(self.INTE) if self.is_host() else 0
+
+
+class Chip:
+    def __init__(self):
+        self.processor = Processor()
+        self.now_us = 0.0
+        self.flash = (ctypes.c_ubyte * FLASH_BYTES)()
+        ctypes.memset(self.flash, 0xFF, FLASH_BYTES)
+        self.is_mapped = True
+        self._map_memory()
+        self.resets, self.sio, self.clocks = Resets(), Sio(self), Clocks(0xD4)
+        self.pll_sys, self.pll_usb = Pll(), Pll()
+        self.timer, self.watchdog, self.uart = Timer(self), Watchdog(self), Uart(self)
+        self.ticks, self.pins, self.pads, self.usb = Block(0x48), Block(0x2A0), Block(0xCC), UsbController(self)
+        for pad in range(4, 0xC4, 4):
+            # Isolated, as after a reset (9.11.3).
+            self.pads.registers[pad] = 0x116
+        boot_memory = Block(BOOT_MEMORY_BYTES)
+        self.boot_memory = boot_memory
+        # Where a block is, and the bit that keeps it in reset.
+        self.blocks = {
+            0x40010000: (self.clocks, None), 0x40018000: (Block(0x10), None), 0x40020000: (self.resets, None),
+            0x40028000: (self.pins, 6), 0x40038000: (self.pads, 9), 0x40048000: (Crystal(0x14), None),
+            0x40050000: (self.pll_sys, 14), 0x40058000: (self.pll_usb, 15), 0x40070000: (self.uart, 26),
+            0x400B0000: (self.timer, 23), 0x400D8000: (self.watchdog, None),
+            BOOT_MEMORY: (boot_memory, None), 0x400E8000: (Block(0x28, x1C=1 << 31 | 1 << 12), None),
+            0x40100000: (Block(0xD0, xC=0xB0), None), 0x40108000: (self.ticks, None),
+            0x50110000: (self.usb, 28),
+        }
+        for start, size in ((0x40000000, 0x140000), (0x50110000, 0x4000)):
+            self.processor.devices(start, size, *self._device(start))
+        self.processor.devices(0xD0000000, 0x1000, lambda at, _: self.sio.read(at), lambda at, _, value: self.sio.write(at, value))
+        lines = {TIMER0_ALARM: lambda: self.timer.asks(0), USB_CONTROLLER: self.usb.asks, UART0: self.uart.asks}
+        self.processor.lines = lines
+
+    def _map_memory(self):
+        uc = self.processor.uc
+        for start in (FLASH, FLASH_UNCACHED):
+            for copy in range(0, MAPPED_BYTES, FLASH_BYTES):
+                if start + copy < FLASH_UNCACHED or start == FLASH_UNCACHED and copy == 0:
+                    uc.mem_map_ptr(start + copy, FLASH_BYTES, 5, self.flash)
+        uc.mem_map(MEMORY, MEMORY_BYTES)
+        uc.mem_map(USB_MEMORY, 0x1000)
+
+    def map_flash(self, mapped):
+        """Has the flash answer as memory, or not: then what runs in it or reads it ends the run."""
+        if mapped != self.is_mapped:
+            self.is_mapped = mapped
+            for copy in range(0, MAPPED_BYTES, FLASH_BYTES):
+                self.processor.uc.mem_protect(FLASH + copy, FLASH_BYTES, 5 if mapped else 0)
+
+    def _device(self, start):
+        return (
+            lambda offset, width: self._read(start + offset, width),
+            lambda offset, width, value: self._write(start + offset, width, value),
+        )
+
+    def _find(self, address):
+        base = address & ~0x7FFF
+        block, reset = self.blocks.get(base, (None, None))
+        alias, offset = divmod(address - base, 0x1000)
+        if block is None or alias > 3 or offset >= block.size:
+            raise Fault(f"nothing is modelled at {address:#x}: code at {self.processor.pc:#x}")
+        if reset is not None and self.resets.peek(0) >> reset & 1:
+            raise Fault(f"{address:#x} is in reset: code at {self.processor.pc:#x}")
+        return block, alias, offset
+
+    def _read(self, address, width):
+        block, _, offset = self._find(address)
+        return block.read(offset & ~3) >> 8 * (offset & 3) & (1 << 8 * width) - 1
+
+    def _write(self, address, width, value):
+        block, alias, offset = self._find(address)
+        if width != 4:
+            # Narrow writes reach all lanes (2.1.4).
+            value = int.from_bytes(value.to_bytes(width, "little") * (4 // width), "little")
+        block.write(offset & ~3, ALIASES[alias](block.peek(offset & ~3), value) if alias else value)
+
+    def ticks_run(self, generator):
+        """Whether a generator of ticks gives one each microsecond (8.5)."""
+        place = 12 * (generator - 1)
+        if not self.ticks.peek(place) & 1:
+            return False
+        if self.clock_hz("ref") != 1_000_000 * (self.ticks.peek(place + 4) & 0x1FF):
+            raise Fault(f"tick {generator} is not one of a microsecond")
+        return True
+
+    def clock_hz(self, name):
+        """Of the reference, the system, UARTs or USB."""
+        peek = self.clocks.peek
+        if name == "ref":
+            divisor = peek(0x34) >> 16 & 0xFF or 1
+            return {0: RING_HZ, 1: self.pll_usb.hertz, 2: CRYSTAL_HZ}[peek(0x30) & 3] // divisor
+        if name == "sys":
+            auxiliary = [self.pll_sys.hertz, self.pll_usb.hertz, RING_HZ, CRYSTAL_HZ][peek(0x3C) >> 5 & 3]
+            return (auxiliary if peek(0x3C) & 1 else self.clock_hz("ref")) * 65536 // (peek(0x40) or 65536)
+        control, sources = {
+            "peri": (0x48, [self.clock_hz("sys"), self.pll_sys.hertz, self.pll_usb.hertz, RING_HZ, CRYSTAL_HZ]),
+            "usb": (0x60, [self.pll_usb.hertz, self.pll_sys.hertz, RING_HZ, CRYSTAL_HZ]),
+        }[name]
+        return sources[peek(control) >> 5 & 7] if peek(control) & 1 << 11 else 0
+
+    def last_panic(self):
+        """The place that the panic handler leaves in memory (`restart.rs`), if there is one."""
+        memory = bytes(self.processor.uc.mem_read(MEMORY, MEMORY_BYTES))
+        place = memory.find(PANIC_MARK)
+        if place < 0:
+            return "no panic"
+        length = int.from_bytes(memory[place + 4 : place + 8], "little")
+        return memory[place + 12 : place + 12 + length].decode(errors="replace")
+
+    def run(self, until, limit_us, may_leap=lambda span_us: span_us):
+        """Runs up to a condition. `may_leap` gives how far the time may go while the processor sleeps, of what it could."""
+        end = self.now_us + limit_us
+        while not until():
+            if self.now_us >= end:
+                raise Fault(f"nothing came in {limit_us / 1e6} s, at {self.processor.pc:#x}")
+            ran = self.processor.run_slice()
+            if ran:
+                self.now_us += ran * 1e6 / (self.clock_hz("sys") or RING_HZ)
+            else:
+                self.now_us += may_leap(max(min(self.next_event(), end) - self.now_us, 0.01))
+            self.watchdog.look()
+
+    def next_event(self):
+        events = [*self.timer.armed.values(), self.uart.next_event()]
+        if self.watchdog.runs:
+            events.append(self.watchdog.due_us + 1)
+        return min(events)
