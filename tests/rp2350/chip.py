@@ -6,8 +6,10 @@ mapped. Time is that of the chip: so many instructions at its clock, and leaps w
 
 import ctypes
 
-from processor import SLICE, Fault, Processor
+from block import ALIASES, Block
+from processor import Fault, Processor
 from uart import Uart
+from usb import Usb
 
 CRYSTAL_HZ = 12_000_000
 RING_HZ = 11_000_000
@@ -17,31 +19,6 @@ BOOT_MEMORY, BOOT_MEMORY_BYTES = 0x400E0000, 1024
 USB_MEMORY = 0x50100000
 PANIC_MARK = b"inaP"
 TIMER0_ALARM, USB_CONTROLLER, UART0 = 0, 14, 33
-# The bits of a register are written plainly, inverted, set or cleared, by where it is written (2.1.3).
-ALIASES = [
-    lambda _, value: value,
-    lambda old, value: old ^ value,
-    lambda old, value: old | value,
-    lambda old, value: old & ~value & 0xFFFFFFFF,
-]
-
-
-class Block:
-    """Registers that keep what is written, but for those that a model reads and writes otherwise."""
-
-    def __init__(self, size, **initial):
-        self.size = size
-        self.registers = {int(name[1:], 16): value for name, value in initial.items()}
-
-    def peek(self, offset):
-        return self.registers.get(offset, 0)
-
-    def read(self, offset):
-        return self.peek(offset)
-
-    def write(self, offset, value):
-        self.registers[offset] = value
-
 
 class Resets(Block):
     """7.5"""
@@ -51,11 +28,21 @@ class Resets(Block):
     # SHA-256; SYSCFG, SYSINFO and JTAG are taken to be as well.
     BOOTED = ALL & ~(0b11111 << 6 | 0b1 << 17 | 0b11 << 20 | 1 << 23 | 1 << 25 | 1 << 28)
 
-    def __init__(self):
+    USB = 1 << 28
+
+    def __init__(self, chip):
         super().__init__(0xC, x0=self.BOOTED)
+        self.chip = chip
 
     def read(self, offset):
-        return ~self.peek(0) & self.ALL if offset == 8 else self.peek(offset)
+        done = ~self.peek(0) & self.ALL
+        return (done if self.chip.usb.is_ready else done & ~self.USB) if offset == 8 else self.peek(offset)
+
+    def write(self, offset, value):
+        changed = self.peek(offset) ^ value
+        super().write(offset, value)
+        if offset == 0 and changed & self.USB:
+            self.chip.usb.reset(bool(value & self.USB))
 
 
 class Clocks(Block):
@@ -207,47 +194,6 @@ class Sio(Block):
             self.changes.append((self.chip.now_us, self.registers[register]))
 
 
-class UsbController(Block):
-    """12.7, as a host: transactions with a device."""
-
-    # Enabled, as a host, its pins no more isolated; starts of frame; the connection of a device.
-    SENDS_FRAMES, CONNECTED = 1 << 9, 1 << 0
-    SIE_STATUS, INTR, INTE, INTS = 0x50, 0x8C, 0x90, 0x98
-
-    def __init__(self, chip):
-        super().__init__(0x118, x40=1 << 2)
-        self.chip = chip
-        self.speed = 0
-        self.interrupts = 0
-
-    def is_host(self):
-        return self.peek(0x40) == 0b011 and self.peek(0x4C) & self.SENDS_FRAMES
-
-    def plug(self, speed):
-        """A device of low speed (1), of full speed (2), or none any more (0)."""
-        self.speed = speed
-        self.interrupts |= self.CONNECTED
-
-    def read(self, offset):
-        if offset == 0x48:
-            return int(self.chip.now_us / 1000) & 0x7FF if self.is_host() else 0
-        if offset == self.SIE_STATUS:
-            return (self.speed << 8) if self.is_host() else 0
-        if offset == self.INTR:
-            return self.interrupts
-        return self.asks() if offset == self.INTS else self.peek(offset)
-
-    def write(self, offset, value):
-        if offset == self.SIE_STATUS:
-            if value & 0x300:
-                self.interrupts &= ~self.CONNECTED
-        else:
-            super().write(offset, value)
-
-    def asks(self):
-        return self.interrupts & self.peek(self.INTE) if self.is_host() else 0
-
-
 class Chip:
     def __init__(self):
         self.processor = Processor()
@@ -256,10 +202,10 @@ class Chip:
         ctypes.memset(self.flash, 0xFF, FLASH_BYTES)
         self.is_mapped = True
         self._map_memory()
-        self.resets, self.sio, self.clocks = Resets(), Sio(self), Clocks(0xD4)
+        self.resets, self.sio, self.clocks = Resets(self), Sio(self), Clocks(0xD4)
         self.pll_sys, self.pll_usb = Pll(), Pll()
         self.timer, self.watchdog, self.uart = Timer(self), Watchdog(self), Uart(self)
-        self.ticks, self.pins, self.pads, self.usb = Block(0x48), Block(0x2A0), Block(0xCC), UsbController(self)
+        self.ticks, self.pins, self.pads, self.usb = Block(0x48), Block(0x2A0), Block(0xCC), Usb(self)
         for pad in range(4, 0xC4, 4):
             # Isolated, as after a reset (9.11.3).
             self.pads.registers[pad] = 0x116
@@ -322,7 +268,7 @@ class Chip:
         if width != 4:
             # Narrow writes reach all lanes (2.1.4).
             value = int.from_bytes(value.to_bytes(width, "little") * (4 // width), "little")
-        block.write(offset & ~3, ALIASES[alias](block.peek(offset & ~3), value) if alias else value)
+        block.write_by(alias, offset & ~3, value)
 
     def ticks_run(self, generator):
         """Whether a generator of ticks gives one each microsecond (8.5)."""
@@ -365,9 +311,9 @@ class Chip:
                 raise Fault(f"nothing came in {limit_us / 1e6} s, at {self.processor.pc:#x}")
             ran = self.processor.run_slice()
             if ran:
-                self.now_us += ran * 1e6 / (self.clock_hz("sys") or RING_HZ)
+                self.now_us = self.usb.pass_until(self.now_us + ran * 1e6 / (self.clock_hz("sys") or RING_HZ))
             else:
-                self.now_us += may_leap(max(min(self.next_event(), end) - self.now_us, 0.01))
+                self.now_us = self.usb.pass_until(self.now_us + may_leap(max(min(self.next_event(), end) - self.now_us, 0.01)))
             self.watchdog.look()
 
     def next_event(self):

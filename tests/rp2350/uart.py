@@ -2,6 +2,8 @@
 
 from collections import deque
 
+from block import Block
+
 DEPTH = 32
 DATA, FLAGS, WHOLE, PART, LINE, CONTROL, LEVELS, MASK, RAW, MASKED, CLEAR, DMA = (
     0x00, 0x18, 0x24, 0x28, 0x2C, 0x30, 0x34, 0x38, 0x3C, 0x40, 0x44, 0x48
@@ -11,12 +13,10 @@ LEVEL = [4, 8, 16, 24, 28]
 FOREVER = float("inf")
 
 
-class Uart:
-    size = 0x4C
-
+class Uart(Block):
     def __init__(self, chip):
+        super().__init__(0x4C, x30=0x300, x34=0x12)
         self.chip = chip
-        self.registers = {LEVELS: 0x12, CONTROL: 0x300}
         # What is on its way here, as (when it is there, byte); what has come; what waits to be sent, as (when it is gone, byte).
         self.coming, self.received, self.sending = deque(), deque(), deque()
         self.sent = bytearray()
@@ -24,9 +24,6 @@ class Uart:
         self.overruns = 0
         self.last_received = 0.0
         self._was_high = False
-
-    def peek(self, offset):
-        return self.registers.get(offset, 0)
 
     @property
     def baud(self):

@@ -1,0 +1,81 @@
+"""The USB controller of an RP2350 (data sheet, 12.7), with the BitScope in its socket: `usb.mjs` in a process of its own."""
+
+import os
+import struct
+import subprocess
+
+from block import Block
+from processor import Fault
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+READ, WRITE, RESET, PLUG, PASS = range(5)
+REQUEST, ANSWER = struct.Struct("<Bd3I512s"), struct.Struct("<IBd512s")
+MAIN_CONTROL, PINS_ISOLATED = 0x40, 1 << 2
+MEMORY, MEMORY_BYTES = 0x50100000, 512
+# It is let do so much at once, and no less: what the BitScope answers comes in between, and each time takes as long as the
+# instructions of some microseconds.
+MOST_US, LEAST_US = 500, 10
+NOTHING, BITSCOPE, SLOW = range(3)
+# A block runs a few cycles of its clock after it has left reset.
+RESET_US = 2.5
+
+
+class Usb(Block):
+    def __init__(self, chip, signals=("--signal", "A=square 500Hz 0..3V")):
+        super().__init__(0x118)
+        self.chip = chip
+        self.process = subprocess.Popen(
+            ["node", os.path.join(HERE, "usb.mjs"), *signals], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+        )
+        self.is_plugged = self.interrupts = False
+        self.ready_at = self.now_us = 0.0
+        self.memory = bytes(MEMORY_BYTES)
+
+    def close(self):
+        self.process.stdin.close()
+        self.process.wait()
+        self.process.stdout.close()
+
+    def _ask(self, what, offset=0, value=0, alias=0, until_us=None):
+        memory = self.chip.processor.uc
+        until_us = self.chip.now_us if until_us is None else until_us
+        self.process.stdin.write(REQUEST.pack(what, 1e3 * until_us, offset, value, alias, bytes(memory.mem_read(MEMORY, MEMORY_BYTES))))
+        self.process.stdin.flush()
+        answer = self.process.stdout.read(ANSWER.size)
+        if len(answer) < ANSWER.size:
+            raise Fault("the model of USB has ended")
+        result, interrupts, nanos, changed = ANSWER.unpack(answer)
+        memory.mem_write(MEMORY, changed)
+        self.interrupts, self.now_us = bool(interrupts), nanos / 1e3
+        return result
+
+    def read(self, offset):
+        return self._ask(READ, offset)
+
+    def write_by(self, alias, offset, value):
+        if offset == MAIN_CONTROL and value & PINS_ISOLATED:
+            raise Fault("the pins of USB stay isolated")
+        self._ask(WRITE, offset, value, alias)
+
+    def reset(self, held):
+        if not held:
+            self.ready_at = self.chip.now_us + RESET_US
+        self._ask(RESET, value=int(held))
+
+    @property
+    def is_ready(self):
+        return self.chip.now_us >= self.ready_at
+
+    def plug(self, device):
+        self._ask(PLUG, value=device)
+        self.is_plugged = device != NOTHING
+
+    def pass_until(self, until_us):
+        """Lets time pass there, not farther than to the first interrupt; returns the time that it is then."""
+        if not self.is_plugged or until_us - self.now_us < LEAST_US:
+            return until_us
+        self._ask(PASS, until_us=min(until_us, self.chip.now_us + MOST_US))
+        return max(self.now_us, self.chip.now_us)
+
+    def asks(self):
+        return self.interrupts
