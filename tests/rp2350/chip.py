@@ -7,18 +7,22 @@ mapped. Time is that of the chip: so many instructions at its clock, and leaps w
 import ctypes
 
 from block import ALIASES, Block
+from clocks import Clocks, Crystal
 from processor import Fault, Processor
+from timers import Timer, Watchdog
 from uart import Uart
+from unicorn import UC_PROT_EXEC, UC_PROT_NONE, UC_PROT_READ
 from usb import Usb
 
-CRYSTAL_HZ = 12_000_000
-RING_HZ = 11_000_000
 FLASH, FLASH_UNCACHED, FLASH_BYTES, MAPPED_BYTES = 0x10000000, 0x14000000, 4 << 20, 16 << 20
+# Where the flash is seen: again and again, and once beside the cache.
+FLASH_WINDOWS = [*range(FLASH, FLASH + MAPPED_BYTES, FLASH_BYTES), FLASH_UNCACHED]
 MEMORY, MEMORY_BYTES = 0x20000000, 520 * 1024
 BOOT_MEMORY, BOOT_MEMORY_BYTES = 0x400E0000, 1024
-USB_MEMORY = 0x50100000
+USB_MEMORY, USB_MEMORY_BYTES = 0x50100000, 4096
 PANIC_MARK = b"inaP"
 TIMER0_ALARM, USB_CONTROLLER, UART0 = 0, 14, 33
+
 
 class Resets(Block):
     """7.5"""
@@ -27,7 +31,6 @@ class Resets(Block):
     # What the boot ROM (its published source, varm_boot_path.c) has taken out of reset: pins and pads, TIMER0, USB, TRNG and
     # SHA-256; SYSCFG, SYSINFO and JTAG are taken to be as well.
     BOOTED = ALL & ~(0b11111 << 6 | 0b1 << 17 | 0b11 << 20 | 1 << 23 | 1 << 25 | 1 << 28)
-
     USB = 1 << 28
 
     def __init__(self, chip):
@@ -43,119 +46,6 @@ class Resets(Block):
         super().write(offset, value)
         if offset == 0 and changed & self.USB:
             self.chip.usb.reset(bool(value & self.USB))
-
-
-class Clocks(Block):
-    """8.1: the selection of a source is done at once."""
-
-    def read(self, offset):
-        source = {0x38: 1 << (self.peek(0x30) & 3), 0x44: 1 << (self.peek(0x3C) & 1), 0x50: 1}
-        return source.get(offset, self.peek(offset))
-
-
-class Crystal(Block):
-    """8.2"""
-
-    def read(self, offset):
-        enabled = self.peek(0) >> 12 == 0xFAB
-        return enabled << 31 | enabled << 12 if offset == 4 else self.peek(offset)
-
-
-class Pll(Block):
-    """8.6"""
-
-    POWERED_DOWN = 1 << 0 | 1 << 5
-
-    def __init__(self):
-        super().__init__(0x20, x0=1, x4=0x2D, xC=0x77000)
-
-    def read(self, offset):
-        locked = not self.peek(4) & self.POWERED_DOWN and self.peek(8)
-        return self.peek(0) | (1 << 31 if locked else 0) if offset == 0 else self.peek(offset)
-
-    @property
-    def hertz(self):
-        if self.peek(4) & (self.POWERED_DOWN | 1 << 3):
-            return 0
-        oscillator = CRYSTAL_HZ // (self.peek(0) & 0x3F) * self.peek(8)
-        if not 750_000_000 <= oscillator <= 1_600_000_000:
-            raise Fault(f"an oscillator of a PLL at {oscillator} Hz")
-        return oscillator // (self.peek(0xC) >> 16 & 7) // (self.peek(0xC) >> 12 & 7)
-
-
-class Timer(Block):
-    """12.8: microseconds, once the tick generator gives them."""
-
-    def __init__(self, chip):
-        super().__init__(0x4C)
-        self.chip = chip
-        self.armed = {}
-
-    @property
-    def now(self):
-        return int(self.chip.now_us) if self.chip.ticks_run(3) else 0
-
-    def read(self, offset):
-        self.look()
-        if offset in (0x24, 0x28):
-            return self.now >> (32 if offset == 0x24 else 0) & 0xFFFFFFFF
-        if offset == 0x20:
-            return sum(1 << alarm for alarm in self.armed)
-        if offset == 0x48:
-            return (self.peek(0x3C) | self.peek(0x44)) & self.peek(0x40)
-        if offset not in (0x3C, 0x40, 0x44):
-            raise Fault(f"read of TIMER0 at {offset:#x}")
-        return self.peek(offset)
-
-    def write(self, offset, value):
-        if offset in range(0x10, 0x20, 4):
-            self.armed[(offset - 0x10) // 4] = self.now + ((value - self.now) & 0xFFFFFFFF)
-        elif offset == 0x20:
-            for alarm in [alarm for alarm in self.armed if value >> alarm & 1]:
-                del self.armed[alarm]
-        elif offset == 0x3C:
-            self.registers[0x3C] = self.peek(0x3C) & ~value
-        elif offset in (0x40, 0x44):
-            super().write(offset, value)
-        else:
-            raise Fault(f"write of TIMER0 at {offset:#x}")
-
-    def look(self):
-        for alarm in [alarm for alarm, due in self.armed.items() if due <= self.now]:
-            del self.armed[alarm]
-            self.registers[0x3C] = self.peek(0x3C) | 1 << alarm
-
-    def asks(self, alarm):
-        self.look()
-        return (self.peek(0x3C) | self.peek(0x44)) & self.peek(0x40) & 1 << alarm
-
-
-class Watchdog(Block):
-    """12.9: it counts down once a tick, and is fed by a write of what is left."""
-
-    ENABLED, TRIGGER = 1 << 30, 1 << 31
-
-    def __init__(self, chip):
-        super().__init__(0x2C)
-        self.chip = chip
-        self.due_us = 0
-        self.fed = []
-
-    def write(self, offset, value):
-        super().write(offset, value)
-        if offset == 4:
-            self.due_us = self.chip.now_us + value
-            self.fed.append(value)
-        if offset == 0 and value & self.TRIGGER:
-            raise Fault(f"the program restarts the chip: {self.chip.last_panic()}")
-
-    @property
-    def runs(self):
-        return bool(self.peek(0) & self.ENABLED) and self.chip.ticks_run(5)
-
-    def look(self):
-        if self.runs and self.chip.now_us > self.due_us:
-            raise Fault("the watchdog was not fed")
 
 
 class Sio(Block):
@@ -202,46 +92,43 @@ class Chip:
         ctypes.memset(self.flash, 0xFF, FLASH_BYTES)
         self.is_mapped = True
         self._map_memory()
-        self.resets, self.sio, self.clocks = Resets(self), Sio(self), Clocks(0xD4)
-        self.pll_sys, self.pll_usb = Pll(), Pll()
+        self.resets, self.sio, self.clocks = Resets(self), Sio(self), Clocks()
         self.timer, self.watchdog, self.uart = Timer(self), Watchdog(self), Uart(self)
-        self.ticks, self.pins, self.pads, self.usb = Block(0x48), Block(0x2A0), Block(0xCC), Usb(self)
+        self.pins, self.pads, self.usb = Block(0x2A0), Block(0xCC), Usb(self)
         for pad in range(4, 0xC4, 4):
             # Isolated, as after a reset (9.11.3).
             self.pads.registers[pad] = 0x116
-        boot_memory = Block(BOOT_MEMORY_BYTES)
-        self.boot_memory = boot_memory
+        self.boot_memory = Block(BOOT_MEMORY_BYTES)
         # Where a block is, and the bit that keeps it in reset.
         self.blocks = {
             0x40010000: (self.clocks, None), 0x40018000: (Block(0x10), None), 0x40020000: (self.resets, None),
             0x40028000: (self.pins, 6), 0x40038000: (self.pads, 9), 0x40048000: (Crystal(0x14), None),
-            0x40050000: (self.pll_sys, 14), 0x40058000: (self.pll_usb, 15), 0x40070000: (self.uart, 26),
+            0x40050000: (self.clocks.pll_sys, 14), 0x40058000: (self.clocks.pll_usb, 15), 0x40070000: (self.uart, 26),
             0x400B0000: (self.timer, 23), 0x400D8000: (self.watchdog, None),
-            BOOT_MEMORY: (boot_memory, None), 0x400E8000: (Block(0x28, x1C=1 << 31 | 1 << 12), None),
-            0x40100000: (Block(0xD0, xC=0xB0), None), 0x40108000: (self.ticks, None),
+            BOOT_MEMORY: (self.boot_memory, None), 0x400E8000: (Block(0x28, x1C=1 << 31 | 1 << 12), None),
+            0x40100000: (Block(0xD0, xC=0xB0), None), 0x40108000: (self.clocks.ticks, None),
             0x50110000: (self.usb, 28),
         }
         for start, size in ((0x40000000, 0x140000), (0x50110000, 0x4000)):
             self.processor.devices(start, size, *self._device(start))
         self.processor.devices(0xD0000000, 0x1000, lambda at, _: self.sio.read(at), lambda at, _, value: self.sio.write(at, value))
-        lines = {TIMER0_ALARM: lambda: self.timer.asks(0), USB_CONTROLLER: self.usb.asks, UART0: self.uart.asks}
-        self.processor.lines = lines
+        self.processor.lines = {
+            TIMER0_ALARM: lambda: self.timer.asks(0), USB_CONTROLLER: self.usb.asks, UART0: self.uart.asks,
+        }
 
     def _map_memory(self):
         uc = self.processor.uc
-        for start in (FLASH, FLASH_UNCACHED):
-            for copy in range(0, MAPPED_BYTES, FLASH_BYTES):
-                if start + copy < FLASH_UNCACHED or start == FLASH_UNCACHED and copy == 0:
-                    uc.mem_map_ptr(start + copy, FLASH_BYTES, 5, self.flash)
+        for window in FLASH_WINDOWS:
+            uc.mem_map_ptr(window, FLASH_BYTES, UC_PROT_READ | UC_PROT_EXEC, self.flash)
         uc.mem_map(MEMORY, MEMORY_BYTES)
-        uc.mem_map(USB_MEMORY, 0x1000)
+        uc.mem_map(USB_MEMORY, USB_MEMORY_BYTES)
 
     def map_flash(self, mapped):
         """Has the flash answer as memory, or not: then what runs in it or reads it ends the run."""
         if mapped != self.is_mapped:
             self.is_mapped = mapped
-            for copy in range(0, MAPPED_BYTES, FLASH_BYTES):
-                self.processor.uc.mem_protect(FLASH + copy, FLASH_BYTES, 5 if mapped else 0)
+            for window in FLASH_WINDOWS:
+                self.processor.uc.mem_protect(window, FLASH_BYTES, UC_PROT_READ | UC_PROT_EXEC if mapped else UC_PROT_NONE)
 
     def _device(self, start):
         return (
@@ -270,30 +157,6 @@ class Chip:
             value = int.from_bytes(value.to_bytes(width, "little") * (4 // width), "little")
         block.write_by(alias, offset & ~3, value)
 
-    def ticks_run(self, generator):
-        """Whether a generator of ticks gives one each microsecond (8.5)."""
-        place = 12 * (generator - 1)
-        if not self.ticks.peek(place) & 1:
-            return False
-        if self.clock_hz("ref") != 1_000_000 * (self.ticks.peek(place + 4) & 0x1FF):
-            raise Fault(f"tick {generator} is not one of a microsecond")
-        return True
-
-    def clock_hz(self, name):
-        """Of the reference, the system, UARTs or USB."""
-        peek = self.clocks.peek
-        if name == "ref":
-            divisor = peek(0x34) >> 16 & 0xFF or 1
-            return {0: RING_HZ, 1: self.pll_usb.hertz, 2: CRYSTAL_HZ}[peek(0x30) & 3] // divisor
-        if name == "sys":
-            auxiliary = [self.pll_sys.hertz, self.pll_usb.hertz, RING_HZ, CRYSTAL_HZ][peek(0x3C) >> 5 & 3]
-            return (auxiliary if peek(0x3C) & 1 else self.clock_hz("ref")) * 65536 // (peek(0x40) or 65536)
-        control, sources = {
-            "peri": (0x48, [self.clock_hz("sys"), self.pll_sys.hertz, self.pll_usb.hertz, RING_HZ, CRYSTAL_HZ]),
-            "usb": (0x60, [self.pll_usb.hertz, self.pll_sys.hertz, RING_HZ, CRYSTAL_HZ]),
-        }[name]
-        return sources[peek(control) >> 5 & 7] if peek(control) & 1 << 11 else 0
-
     def last_panic(self):
         """The place that the panic handler leaves in memory (`restart.rs`), if there is one."""
         memory = bytes(self.processor.uc.mem_read(MEMORY, MEMORY_BYTES))
@@ -311,7 +174,7 @@ class Chip:
                 raise Fault(f"nothing came in {limit_us / 1e6} s, at {self.processor.pc:#x}")
             ran = self.processor.run_slice()
             if ran:
-                self.now_us = self.usb.pass_until(self.now_us + ran * 1e6 / (self.clock_hz("sys") or RING_HZ))
+                self.now_us = self.usb.pass_until(self.now_us + ran * 1e6 / self.clocks.hertz("sys"))
             else:
                 self.now_us = self.usb.pass_until(self.now_us + may_leap(max(min(self.next_event(), end) - self.now_us, 0.01)))
             self.watchdog.look()

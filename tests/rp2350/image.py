@@ -72,19 +72,29 @@ def check_vectors(program):
         check(is_code or in_memory or is_unused, f"exception {number} at {handler:#x}")
 
 
-def check_places(elf, program):
-    """What is loaded where: all in the program's part of the flash or in memory, and the flash as in the UF2 file."""
+def segments(elf):
+    """Of each that is loaded: where it is in the file, in memory and in the flash, its bytes there, and those that it takes."""
     start, = struct.unpack_from("<I", elf, 28)
     size, count = struct.unpack_from("<HH", elf, 42)
-    for index in range(count):
-        kind, offset, address, physical, length, whole = struct.unpack_from("<6I", elf, start + index * size)
-        if kind != LOADED or whole == 0:
-            continue
+    headers = (struct.unpack_from("<6I", elf, start + index * size) for index in range(count))
+    return [fields for kind, *fields in headers if kind == LOADED and fields[4] > 0]
+
+
+def check_places(elf, program):
+    """What is loaded where: all in the program's part of the flash or in memory, and the flash as in the UF2 file."""
+    for offset, address, physical, length, whole in segments(elf):
         in_flash = FLASH <= address and address + whole <= FLASH + PROGRAM_BYTES
         in_memory = MEMORY <= address and address + whole <= MEMORY + MEMORY_BYTES
         check(in_flash or in_memory, f"{whole} bytes at {address:#x}")
         place = physical - FLASH
         check(not length or elf[offset : offset + length] == program[place : place + length], f"the UF2 file differs at {physical:#x}")
+
+
+def sizes(elf_path):
+    """The bytes of flash and of memory that it takes."""
+    with open(elf_path, "rb") as file:
+        loaded = segments(file.read())
+    return sum(length for *_, length, _ in loaded), sum(whole for _, address, _, _, whole in loaded if address >= MEMORY)
 
 
 def check_image(elf_path):

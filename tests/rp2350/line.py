@@ -32,9 +32,8 @@ class Line:
         return f"bridge://127.0.0.1:{self.listener.getsockname()[1]}"
 
     def _send(self):
-        sent = self.chip.uart.take_sent()
-        if self.client and sent:
-            self.client.sendall(sent)
+        if self.client:
+            self.client.sendall(self.chip.uart.take_sent())
 
     def _ready(self, wait_s):
         return select.select([self.listener, *filter(None, [self.client])], [], [], wait_s)[0]
@@ -45,6 +44,8 @@ class Line:
         ready = self._ready(0)
         if self.listener in ready:
             self._disconnect()
+            # What nobody was there for is lost.
+            self.chip.uart.take_sent()
             self.client, _ = self.listener.accept()
             self.client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         elif ready:
@@ -55,15 +56,16 @@ class Line:
             self.last_received = data or self.last_received
 
     def run(self, command, limit_us=60e6):
-        """Runs a program while the chip runs: returns its exit code, and what it prints."""
-        with tempfile.TemporaryFile("w+") as output:
-            program = subprocess.Popen([*command, "--url", self.url], stdout=output, stderr=subprocess.STDOUT)
+        """Runs a program while the chip runs: returns its exit code, what it prints, and its complaints."""
+        with tempfile.TemporaryFile("w+") as output, tempfile.TemporaryFile("w+") as errors:
+            program = subprocess.Popen([*command, "--url", self.url], stdout=output, stderr=errors)
             try:
                 self.run_until(lambda: program.poll() is not None, limit_us)
             finally:
                 program.kill()
             output.seek(0)
-            return program.wait(), output.read()
+            errors.seek(0)
+            return program.wait(), output.read(), errors.read()
 
     def run_until(self, condition, limit_us=60e6):
         """Runs the chip, whose time is hardly ever ahead of that of the computer."""

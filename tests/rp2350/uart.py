@@ -28,7 +28,7 @@ class Uart(Block):
     @property
     def baud(self):
         divisor = (self.peek(WHOLE) << 6 | self.peek(PART)) / 64
-        return self.chip.clock_hz("peri") / 16 / divisor if divisor else 0
+        return self.chip.clocks.hertz("peri") / 16 / divisor if divisor else 0
 
     @property
     def character_us(self):

@@ -9,8 +9,10 @@ from processor import Fault
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 READ, WRITE, RESET, PLUG, PASS = range(5)
-REQUEST, ANSWER = struct.Struct("<Bd3I512s"), struct.Struct("<IBd512s")
+REQUEST, ANSWER = struct.Struct("<Bd3I512s"), struct.Struct("<I2Bd512s")
 MAIN_CONTROL, PINS_ISOLATED = 0x40, 1 << 2
+# What the controller changes: frame, status, buffers, interrupts. The others read as they were written.
+CHANGING = {0x48, 0x50, 0x58, 0x5C, 0x8C, 0x98}
 MEMORY, MEMORY_BYTES = 0x50100000, 512
 # It is let do so much at once, and no less: what the BitScope answers comes in between, and each time takes as long as the
 # instructions of some microseconds.
@@ -27,39 +29,45 @@ class Usb(Block):
         self.process = subprocess.Popen(
             ["node", os.path.join(HERE, "usb.mjs"), *signals], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
         )
-        self.is_plugged = self.interrupts = False
+        self.is_plugged = self.interrupts = self.has_written = False
         self.ready_at = self.now_us = 0.0
-        self.memory = bytes(MEMORY_BYTES)
 
     def close(self):
         self.process.stdin.close()
         self.process.wait()
         self.process.stdout.close()
 
-    def _ask(self, what, offset=0, value=0, alias=0, until_us=None):
-        memory = self.chip.processor.uc
-        until_us = self.chip.now_us if until_us is None else until_us
-        self.process.stdin.write(REQUEST.pack(what, 1e3 * until_us, offset, value, alias, bytes(memory.mem_read(MEMORY, MEMORY_BYTES))))
+    def _send(self, what, offset=0, value=0, alias=0, until_us=None):
+        memory = bytes(self.chip.processor.uc.mem_read(MEMORY, MEMORY_BYTES))
+        nanos = 1e3 * (self.chip.now_us if until_us is None else until_us)
+        self.process.stdin.write(REQUEST.pack(what, nanos, offset, value, alias, memory))
+
+    def _ask(self, what, **more):
+        self._send(what, **more)
         self.process.stdin.flush()
         answer = self.process.stdout.read(ANSWER.size)
         if len(answer) < ANSWER.size:
             raise Fault("the model of USB has ended")
-        result, interrupts, nanos, changed = ANSWER.unpack(answer)
-        memory.mem_write(MEMORY, changed)
-        self.interrupts, self.now_us = bool(interrupts), nanos / 1e3
+        result, interrupts, is_changed, nanos, memory = ANSWER.unpack(answer)
+        if is_changed:
+            self.chip.processor.uc.mem_write(MEMORY, memory)
+        self.interrupts, self.now_us, self.has_written = bool(interrupts), nanos / 1e3, False
         return result
 
     def read(self, offset):
-        return self._ask(READ, offset)
+        return self._ask(READ, offset=offset) if offset in CHANGING else self.peek(offset)
 
     def write_by(self, alias, offset, value):
         if offset == MAIN_CONTROL and value & PINS_ISOLATED:
             raise Fault("the pins of USB stay isolated")
-        self._ask(WRITE, offset, value, alias)
+        super().write_by(alias, offset, value)
+        self._send(WRITE, offset=offset, value=value, alias=alias)
+        self.has_written = True
 
     def reset(self, held):
         if not held:
             self.ready_at = self.chip.now_us + RESET_US
+        self.registers.clear()
         self._ask(RESET, value=int(held))
 
     @property
@@ -78,4 +86,6 @@ class Usb(Block):
         return max(self.now_us, self.chip.now_us)
 
     def asks(self):
+        if self.has_written:
+            self._ask(PASS)
         return self.interrupts
