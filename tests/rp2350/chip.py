@@ -5,6 +5,7 @@ mapped. Time is that of the chip: so many instructions at its clock, and leaps w
 """
 
 import ctypes
+import functools
 
 from block import ALIASES, Block
 from clocks import Clocks, Crystal
@@ -12,7 +13,7 @@ from processor import Fault, Processor
 from timers import Timer, Watchdog
 from uart import Uart
 from unicorn import UC_PROT_EXEC, UC_PROT_NONE, UC_PROT_READ
-from usb import Usb
+from usb import SQUARE, Usb
 
 FLASH, FLASH_UNCACHED, FLASH_BYTES, MAPPED_BYTES = 0x10000000, 0x14000000, 4 << 20, 16 << 20
 # Where the flash is seen: again and again, and once beside the cache.
@@ -20,8 +21,10 @@ FLASH_WINDOWS = [*range(FLASH, FLASH + MAPPED_BYTES, FLASH_BYTES), FLASH_UNCACHE
 MEMORY, MEMORY_BYTES = 0x20000000, 520 * 1024
 BOOT_MEMORY, BOOT_MEMORY_BYTES = 0x400E0000, 1024
 USB_MEMORY, USB_MEMORY_BYTES = 0x50100000, 4096
+OTP, OTP_BYTES, CHIP_NUMBER = 0x40130000, 0x8000, 0x1234
+PIO0 = 0x50200000
 PANIC_MARK = b"inaP"
-TIMER0_ALARM, USB_CONTROLLER, UART0 = 0, 14, 33
+TIMER0, USB_CONTROLLER, UART0 = 0, 14, 33
 
 
 class Resets(Block):
@@ -84,8 +87,27 @@ class Sio(Block):
             self.changes.append((self.chip.now_us, self.registers[register]))
 
 
-class Chip:
+class Identity(Block):
+    """13: rows that are written once, of which the firmware reads the chip's number; seen with and without correction of errors."""
+
     def __init__(self):
+        super().__init__(OTP_BYTES)
+
+    def read(self, offset):
+        return CHIP_NUMBER
+
+
+class Pio(Block):
+    """11: a block that does nothing, on lines that nobody drives."""
+
+    FIFO_STATUS, ALL_EMPTY = 0x4, 0xF << 24 | 0xF << 8
+
+    def read(self, offset):
+        return self.ALL_EMPTY if offset == self.FIFO_STATUS else self.peek(offset)
+
+
+class Chip:
+    def __init__(self, socket=SQUARE):
         self.processor = Processor()
         self.now_us = 0.0
         self.flash = (ctypes.c_ubyte * FLASH_BYTES)()
@@ -94,7 +116,7 @@ class Chip:
         self._map_memory()
         self.resets, self.sio, self.clocks = Resets(self), Sio(self), Clocks()
         self.timer, self.watchdog, self.uart = Timer(self), Watchdog(self), Uart(self)
-        self.pins, self.pads, self.usb = Block(0x2A0), Block(0xCC), Usb(self)
+        self.pins, self.pads, self.usb = Block(0x2A0), Block(0xCC), Usb(self, socket)
         for pad in range(4, 0xC4, 4):
             # Isolated, as after a reset (9.11.3).
             self.pads.registers[pad] = 0x116
@@ -107,13 +129,13 @@ class Chip:
             0x400B0000: (self.timer, 23), 0x400D8000: (self.watchdog, None),
             BOOT_MEMORY: (self.boot_memory, None), 0x400E8000: (Block(0x28, x1C=1 << 31 | 1 << 12), None),
             0x40100000: (Block(0xD0, xC=0xB0), None), 0x40108000: (self.clocks.ticks, None),
-            0x50110000: (self.usb, 28),
+            OTP: (Identity(), None), 0x50110000: (self.usb, 28), PIO0: (Pio(0x190), 11),
         }
-        for start, size in ((0x40000000, 0x140000), (0x50110000, 0x4000)):
+        for start, size in ((0x40000000, 0x140000), (0x50110000, 0x4000), (PIO0, 0x4000)):
             self.processor.devices(start, size, *self._device(start))
         self.processor.devices(0xD0000000, 0x1000, lambda at, _: self.sio.read(at), lambda at, _, value: self.sio.write(at, value))
         self.processor.lines = {
-            TIMER0_ALARM: lambda: self.timer.asks(0), USB_CONTROLLER: self.usb.asks, UART0: self.uart.asks,
+            **{TIMER0 + alarm: functools.partial(self.timer.asks, alarm) for alarm in range(2)}, USB_CONTROLLER: self.usb.asks, UART0: self.uart.asks,
         }
 
     def _map_memory(self):
@@ -139,7 +161,7 @@ class Chip:
     def _find(self, address):
         base = address & ~0x7FFF
         block, reset = self.blocks.get(base, (None, None))
-        alias, offset = divmod(address - base, 0x1000)
+        alias, offset = (0, address - base) if base == OTP else divmod(address - base, 0x1000)
         if block is None or alias > 3 or offset >= block.size:
             raise Fault(f"nothing is modelled at {address:#x}: code at {self.processor.pc:#x}")
         if reset is not None and self.resets.peek(0) >> reset & 1:

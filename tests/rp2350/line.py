@@ -29,7 +29,8 @@ class Line:
 
     @property
     def url(self):
-        return f"bridge://127.0.0.1:{self.listener.getsockname()[1]}"
+        usb = self.chip.usb
+        return f"bridge://127.0.0.1:{usb.port(0) if usb.has_computer else self.listener.getsockname()[1]}"
 
     def _send(self):
         if self.client:
