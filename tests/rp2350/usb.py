@@ -15,8 +15,8 @@ MAIN_CONTROL, PINS_ISOLATED = 0x40, 1 << 2
 CHANGING = {0x48, 0x50, 0x58, 0x5C, 0x8C, 0x98}
 MEMORY, MEMORY_BYTES = 0x50100000, 4096
 # It is let do so much at once, and no less: what the BitScope answers comes in between, and each time takes as long as the
-# instructions of some microseconds.
-MOST_US, LEAST_US = 500, 10
+# instructions of many microseconds.
+MOST_US, LEAST_US = 500, 40
 NOTHING, BITSCOPE, SLOW = range(3)
 SQUARE, COMPUTER = ("--signal", "A=square 500Hz 0..3V"), "--computer"
 # A block runs a few cycles of its clock after it has left reset.
