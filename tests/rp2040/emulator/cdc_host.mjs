@@ -18,6 +18,8 @@ const DTR_AND_RTS = 3;
 const LINE_CODING = [0x40, 0x42, 0x0f, 0x00, 0, 0, 8];
 /** A reset is 10 ms (USB 2.0, 7.1.7.5); transactions come so often, so many of each endpoint at a time. */
 const RESET_NANOS = 10e6;
+// A device has so long for taking its new address (USB 2.0, 9.2.6.3).
+const ADDRESS_RECOVERY_NANOS = 2e6;
 const INTERVAL_NANOS = 100e3;
 const MAX_PACKETS = 8;
 
@@ -149,6 +151,7 @@ export class CdcHost {
 
   async #enumerate() {
     await this.#request([0, 5, ADDRESS, 0, 0, 0, 0, 0]);
+    await new Promise((resolve) => { this.usb.rp2040.clock.createAlarm(resolve).schedule(ADDRESS_RECOVERY_NANOS); });
     if (this.usb.address !== ADDRESS) throw new Error('the board does not take its address');
     const device = await this.#descriptor(DEVICE, 0, 18);
     const head = await this.#descriptor(CONFIGURATION, 0, 9);
