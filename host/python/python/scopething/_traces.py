@@ -255,14 +255,11 @@ class Traces(Mapping[str, Series]):
 
     def __init__(self, recording: _core.Recording) -> None:
         self._recording = recording
+        self._series = {row[0]: Series(recording, index, row) for index, row in enumerate(recording.channels())}
 
     @property
     def _details(self) -> Dict[str, Any]:
         return self._recording.details
-
-    @cached_property
-    def _series(self) -> Dict[str, Series]:
-        return {row[0]: Series(self._recording, index, row) for index, row in enumerate(self._recording.channels())}
 
     @classmethod
     def from_arrays(
