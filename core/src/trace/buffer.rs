@@ -108,6 +108,12 @@ impl BufferLayout {
         }
     }
 
+    /// How many bytes all channels take.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        self.region(DumpChannel::Logic).end
+    }
+
     /// The bytes of the buffer in which a channel lies.
     #[must_use]
     pub fn region(&self, channel: DumpChannel) -> Range<usize> {

@@ -28,6 +28,7 @@ pub use device_time::DeviceTime;
 pub use trigger_report::{Finding, Run, Seen, TriggerReport};
 pub use view::{AnalogView, LogicView, SampleTimes, Series, StepScale, fill};
 
+use crate::device::BUFFER_BYTES;
 use crate::plan::{AnalogChannel, CapturePlan, Channel, TriggerSource, TriggerType};
 
 /// Why a trace ended.
@@ -89,7 +90,7 @@ pub struct TriggerPoint {
 #[derive(Debug, Clone, Copy)]
 pub struct Trace<'a> {
     plan: &'a CapturePlan,
-    buffer: &'a TraceBuffer,
+    bytes: &'a [u8],
     layout: BufferLayout,
     samples: u16,
     cause: EndReason,
@@ -109,7 +110,33 @@ impl<'a> Trace<'a> {
         end_ticks: u64,
     ) -> Self {
         let layout = BufferLayout::new(plan, samples);
-        Self { plan, buffer, layout, samples, cause, end_ticks }
+        Self {
+            plan,
+            bytes: buffer.region(0..layout.bytes().min(BUFFER_BYTES)),
+            layout,
+            samples,
+            cause,
+            end_ticks,
+        }
+    }
+
+    /// The same trace, its raw samples in a copy of its [`bytes`](Self::bytes): a program that keeps many traces need not keep
+    /// a whole [`TraceBuffer`] of each. A channel whose bytes are not all there has no samples.
+    #[must_use]
+    pub fn of_bytes(
+        plan: &'a CapturePlan,
+        bytes: &'a [u8],
+        samples: u16,
+        cause: EndReason,
+        end_ticks: u64,
+    ) -> Self {
+        Self { plan, bytes, layout: BufferLayout::new(plan, samples), samples, cause, end_ticks }
+    }
+
+    /// The raw samples of all its channels, as [`BufferLayout`] specifies.
+    #[must_use]
+    pub fn bytes(&self) -> &'a [u8] {
+        self.bytes
     }
 
     /// The plan that was captured.
@@ -140,7 +167,7 @@ impl<'a> Trace<'a> {
     /// The raw samples of a channel, or of all logic lines together; none if it was not captured.
     #[must_use]
     pub fn raw(&self, channel: DumpChannel) -> &'a [u8] {
-        self.buffer.region(self.layout.region(channel))
+        self.bytes.get(self.layout.region(channel)).unwrap_or_default()
     }
 
     /// When the first sample was taken, in seconds of device time. The device's time starts anywhere.
@@ -173,13 +200,7 @@ impl<'a> Trace<'a> {
         let turn = if pair && channel == AnalogChannel::B { tick_s } else { 0.0 };
         let times = SampleTimes { start_s: turn, period_s: if pair { 2.0 * tick_s } else { tick_s } };
         self.plan.channels.contains(channel.into()).then(|| {
-            AnalogView::new(
-                self.buffer.region(self.layout.region(dump)),
-                self.layout.sample_bytes(dump),
-                self.plan.range,
-                channel,
-                times,
-            )
+            AnalogView::new(self.raw(dump), self.layout.sample_bytes(dump), self.plan.range, channel, times)
         })
     }
 
@@ -188,7 +209,7 @@ impl<'a> Trace<'a> {
     pub fn logic(&self) -> Option<LogicView<'a>> {
         let lines = self.plan.channels.logic();
         let times = SampleTimes { start_s: 0.0, period_s: self.plan.tick_period_s() };
-        let raw = self.buffer.region(self.layout.region(DumpChannel::Logic));
+        let raw = self.raw(DumpChannel::Logic);
         (lines != 0).then(|| LogicView::new(raw, lines, times))
     }
 
@@ -241,6 +262,12 @@ mod tests {
         let trace = Trace::new(&plan, &buffer, 4, EndReason::Cancel, 1000);
         let values: Vec<f32> = trace.analog(AnalogChannel::A).unwrap().values().collect();
         assert_eq!(values, [-2.0, -2.0 + 8.0 / 256.0, 2.0, 6.0 - 8.0 / 256.0]);
+        assert_eq!(trace.bytes(), [0, 1, 128, 255]);
+        let kept = Trace::of_bytes(&plan, &[0, 1, 128, 255], 4, EndReason::Cancel, 1000);
+        assert_eq!(kept.analog(AnalogChannel::A).unwrap().values().collect::<Vec<_>>(), values);
+        // Of bytes that are not all there, there are no samples.
+        let cut = Trace::of_bytes(&plan, &[0, 1, 128], 4, EndReason::Cancel, 1000);
+        assert_eq!(cut.analog(AnalogChannel::A).unwrap().len(), 0);
     }
 
     #[test]

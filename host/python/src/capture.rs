@@ -1,16 +1,19 @@
 //! Captures with a connected scope, and what ends them.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use pyo3::exceptions::PyKeyboardInterrupt;
 use pyo3::prelude::*;
+use pyo3::sync::PyOnceLock;
 use scopething::link::HostScope;
 use scopething::trigger_hint::awaited;
 use scopething::watched::WatchedCapture;
 use scopething_core::device::AnalogParameters;
-use scopething_core::plan::{BusyOutputs, CaptureRequest};
+use scopething_core::plan::CaptureRequest;
 use scopething_core::trace::EndReason;
 
+use crate::captured::{Captured, Planned};
 use crate::connection::{Connection, Device, Request, run};
 use crate::failure::Failure;
 use crate::gate::lock;
@@ -22,11 +25,9 @@ const DOUBLE_PRESS: Duration = Duration::from_secs(1);
 
 /// A capture that was planned. Those that ask for the same run by this plan too, and look for the reason of a trigger that does
 /// not come once in all.
-#[derive(Debug)]
 pub(crate) struct PlannedCapture {
-    request: CaptureRequest,
+    planned: Arc<Planned>,
     probe: AnalogParameters,
-    driven: BusyOutputs,
     /// What it waits for, in words.
     awaited: String,
     capture: WatchedCapture,
@@ -39,9 +40,12 @@ impl PlannedCapture {
         scope: &mut HostScope,
         request: &CaptureRequest,
         probe: AnalogParameters,
+        revision: &str,
     ) -> Result<&'a mut Self, Failure> {
         let driven = scope.driven();
-        let is_same = |last: &Self| last.request == *request && last.probe == probe && last.driven == driven;
+        let is_same = |Self { planned, probe: last, .. }: &Self| {
+            planned.request == *request && *last == probe && planned.driven == driven
+        };
         let same = last.take().filter(is_same);
         Ok(last.insert(match same {
             Some(same) => same,
@@ -49,8 +53,11 @@ impl PlannedCapture {
                 scope.set_probe(probe);
                 let plan = scope.plan(request)?;
                 let awaited = awaited(&plan);
+                let device = format!("{} {revision}", scope.model().name);
+                let rows = PyOnceLock::new();
+                let planned = Planned { plan: plan.clone(), request: *request, driven, device, rows };
                 let capture = WatchedCapture::new(scope, request, plan);
-                Self { request: *request, probe, driven, awaited, capture }
+                Self { planned: Arc::new(planned), probe, awaited, capture }
             }
         }))
     }
@@ -70,14 +77,14 @@ impl Connection {
         let request = request.0;
         let attenuation = attenuation_of(py, attenuation)?;
         let mut is_by_signal = false;
-        let recording = self.with(py, |device| {
+        let captured = self.with(py, |device| {
             let probe = self.probe(device, probe, attenuation)?;
             let by_signal = &mut is_by_signal;
             let Device { runtime, scope, buffer, planned, .. } = device;
-            let PlannedCapture { capture, driven, awaited, .. } =
-                PlannedCapture::of(planned, scope, &request, probe)?;
+            let revision = self.revision();
+            let PlannedCapture { capture, planned: shared, awaited, .. } =
+                PlannedCapture::of(planned, scope, &request, probe, revision)?;
             capture.verify = verify;
-            let device = format!("{} {}", scope.model().name, self.revision());
             let mut cancels = self.shared.cancels.subscribe();
             cancels.mark_unchanged();
             let cancelled = async move {
@@ -89,20 +96,19 @@ impl Connection {
             let capturing = async {
                 let trace = capture.capture(scope, buffer, cancelled, report).await.map_err(Failure::from)?;
                 let is_cancelled = trace.end_reason() == EndReason::Cancel;
-                if trace.samples() == 0 {
-                    return Ok((None, is_cancelled));
-                }
-                Ok((Some(Recording::of_trace(&trace, request, *driven, device)?), is_cancelled))
+                let captured = (trace.samples() > 0).then(|| Captured::of_trace(&trace, shared));
+                Ok((captured, is_cancelled))
             };
             let captured = run(runtime, &self.shared, capturing, || self.keep_interrupt(by_signal));
             self.shared.waiting.end();
-            let (recording, is_cancelled) = captured?;
+            let (captured, is_cancelled) = captured?;
             if is_cancelled {
                 // Whoever has changed something since wants to know again why the trigger does not come.
                 *planned = None;
             }
-            Ok(recording)
+            Ok(captured)
         })?;
+        let recording = captured.map(Recording::of_capture);
         if recording.is_none() && is_by_signal {
             return Err(PyKeyboardInterrupt::new_err(()));
         }

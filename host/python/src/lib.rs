@@ -2,6 +2,7 @@
 
 mod calibrate;
 mod capture;
+mod captured;
 mod connection;
 mod failure;
 mod gate;

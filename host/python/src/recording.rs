@@ -1,84 +1,94 @@
-//! Captured waveforms as arrays: the samples stay where they are, and numpy looks at them.
+//! Recorded traces as arrays: of what was read or captured, only what is asked for is made.
 
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use numpy::ndarray::ArrayView1;
 use numpy::{PyArray1, PyArrayMethods, PyReadonlyArray1};
+use pyo3::exceptions::PyIndexError;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
-use pyo3::types::{PyDict, PyList};
+use pyo3::types::{PyDict, PyList, PyTuple};
 use scopething::{plan_report, settings};
 use scopething_core::plan::{BusyOutputs, CapturePlan, CaptureRequest};
-use scopething_core::trace::Trace;
 use scopething_files::plot::{PictureSize, svg};
 use scopething_files::{ColumnChoice, Format, ReadError, ReadOptions, SaveError, TraceFile};
 use scopething_waveform::clipping::Clipping;
 use scopething_waveform::measure::{WaveformAnalysis, Window};
-use scopething_waveform::moment::UnixMicros;
 use scopething_waveform::waveform::{
     Channel, Details, Gap, Range, Samples, Series, Settings, Stamp, Trigger, Waveform,
 };
 
-use crate::failure::{Failure, Kind, Raise as _, Stop};
+use crate::captured::Captured;
+use crate::failure::{Failure, Kind, Raise as _};
 use crate::gate;
 
-/// How a capture was planned.
-#[derive(Debug)]
-struct Planned {
-    plan: CapturePlan,
-    request: CaptureRequest,
-    driven: BusyOutputs,
-    /// When it was read, by the computer's clock.
-    read_at: UnixMicros,
-    device: String,
-}
-
-/// One captured trace.
+/// One recorded trace.
 #[pyclass(frozen, module = "scopething._core")]
 pub(crate) struct Recording {
-    waveform: Arc<Waveform>,
-    planned: Option<Planned>,
+    source: Source,
     /// What is known of it besides its samples, once somebody has asked.
     details: PyOnceLock<Py<PyDict>>,
 }
 
+/// Where a trace comes from.
+enum Source {
+    /// A file, or arrays.
+    Elsewhere(Arc<Waveform>),
+    /// A capture, and all that is known of it once somebody has asked.
+    Capture(Captured, OnceLock<Arc<Waveform>>),
+}
+
 impl Recording {
-    pub(crate) fn of_trace(
-        trace: &Trace<'_>,
-        request: CaptureRequest,
-        driven: BusyOutputs,
-        device: String,
-    ) -> Result<Self, Stop> {
-        let waveform = Waveform::of_trace(trace).map_err(|error| Failure::of(Kind::BadAnswer, &error))?;
-        let planned =
-            Some(Planned { plan: trace.plan().clone(), request, driven, read_at: UnixMicros::now(), device });
-        Ok(Self { waveform: Arc::new(waveform), planned, details: PyOnceLock::new() })
+    pub(crate) fn of_capture(captured: Captured) -> Self {
+        Self { source: Source::Capture(captured, OnceLock::new()), details: PyOnceLock::new() }
     }
 
     pub(crate) fn of_file(waveform: Waveform) -> Self {
-        Self { waveform: Arc::new(waveform), planned: None, details: PyOnceLock::new() }
+        Self { source: Source::Elsewhere(Arc::new(waveform)), details: PyOnceLock::new() }
+    }
+
+    fn captured(&self) -> Option<&Captured> {
+        match &self.source {
+            Source::Elsewhere(_) => None,
+            Source::Capture(captured, _) => Some(captured),
+        }
+    }
+
+    /// All that is known of it.
+    fn waveform(&self, py: Python<'_>) -> PyResult<&Arc<Waveform>> {
+        let (captured, known) = match &self.source {
+            Source::Elsewhere(waveform) => return Ok(waveform),
+            Source::Capture(captured, known) => (captured, known),
+        };
+        if let Some(waveform) = known.get() {
+            return Ok(waveform);
+        }
+        let made = captured.waveform().map_err(|error| Failure::of(Kind::BadAnswer, &error).raise(py))?;
+        Ok(known.get_or_init(|| Arc::new(made)))
     }
 
     /// The waveform as it goes into a file: with what is needed to repeat the capture.
-    fn for_file(&self) -> Arc<Waveform> {
-        let Some(Planned { plan, request, read_at, device, .. }) = &self.planned else {
-            return Arc::clone(&self.waveform);
+    fn for_file(&self, py: Python<'_>) -> PyResult<Arc<Waveform>> {
+        let waveform = self.waveform(py)?;
+        let Some(Captured { planned, read_at, .. }) = self.captured() else {
+            return Ok(Arc::clone(waveform));
         };
         let settings = Settings {
             program: Some(concat!("scopething for Python ", env!("CARGO_PKG_VERSION")).to_owned()),
-            device: Some(device.clone()),
+            device: Some(planned.device.clone()),
             wall_time: Some(read_at.to_string()),
-            ..settings::of_capture(request, plan)
+            ..settings::of_capture(&planned.request, &planned.plan)
         };
-        Arc::new(Waveform::clone(&self.waveform).with_settings(settings))
+        Ok(Arc::new(Waveform::clone(waveform).with_settings(settings)))
     }
 
     fn make_details<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+        let waveform = self.waveform(py)?;
         let Details { capture_start_s, cause, trigger, range, mode, warnings, stamp, ranges: _, settings: _ } =
-            self.waveform.details();
+            waveform.details();
         let details = PyDict::new(py);
-        details.set_item("sample_rate", self.waveform.sample_rate_hz())?;
+        details.set_item("sample_rate", waveform.sample_rate_hz())?;
         details.set_item("capture_start", capture_start_s)?;
         details.set_item("cause", cause.map(|cause| cause.to_string()))?;
         details.set_item("range", range.map(|range| (range.low, range.high)))?;
@@ -93,14 +103,28 @@ impl Recording {
         Ok(details)
     }
 
-    fn series(&self, index: usize) -> PyResult<&Series> {
-        let series = self.waveform.channels().get(index);
-        series.ok_or_else(|| pyo3::exceptions::PyIndexError::new_err("no such channel"))
+    fn series(&self, py: Python<'_>, index: usize) -> PyResult<&Series> {
+        self.waveform(py)?.channels().get(index).ok_or_else(no_such_channel)
     }
 }
 
-/// Of a channel: name, label, start, period, rate, and unit.
-type ChannelRow = (String, Option<String>, f64, f64, f64, &'static str);
+fn no_such_channel() -> PyErr {
+    PyIndexError::new_err("no such channel")
+}
+
+/// Of each channel: name, label, start, period, rate, and unit.
+fn rows<'py>(py: Python<'py>, waveform: &Waveform) -> PyResult<Bound<'py, PyTuple>> {
+    let row = |series: &Series| {
+        let unit = match series.samples {
+            Samples::Volts(_) => "V",
+            Samples::Fractions(_) => "range",
+            Samples::Levels(_) => "",
+        };
+        let (name, rate_hz) = (series.channel.to_string(), series.sample_rate_hz());
+        (name, series.label.clone(), series.start_s, series.period_s, rate_hz, unit)
+    };
+    PyTuple::new(py, waveform.channels().iter().map(row))
+}
 
 fn usage(py: Python<'_>, message: String) -> PyErr {
     Failure::usage(message).raise(py)
@@ -141,31 +165,29 @@ impl Recording {
     }
 
     /// The channels in their order.
-    fn channels(&self) -> Vec<ChannelRow> {
-        let channels = self.waveform.channels().iter();
-        channels
-            .map(|series| {
-                let unit = match series.samples {
-                    Samples::Volts(_) => "V",
-                    Samples::Fractions(_) => "range",
-                    Samples::Levels(_) => "",
-                };
-                let (name, rate_hz) = (series.channel.to_string(), series.sample_rate_hz());
-                (name, series.label.clone(), series.start_s, series.period_s, rate_hz, unit)
-            })
-            .collect()
+    fn channels<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
+        let Some(captured) = self.captured() else { return rows(py, self.waveform(py)?) };
+        let made = captured.planned.rows.get_or_try_init(py, || {
+            let rows = rows(py, self.waveform(py)?)?;
+            Ok::<_, PyErr>(rows.unbind())
+        })?;
+        Ok(made.bind(py).clone())
     }
 
     /// Whether samples of a channel lie at the ends of its range; none of logic lines, and where the range is not known.
-    fn clipped(&self, index: usize) -> PyResult<Option<bool>> {
-        let series = self.series(index)?;
-        Ok(self.waveform.clipping(series).map(Clipping::is_any))
+    fn clipped(&self, py: Python<'_>, index: usize) -> PyResult<Option<bool>> {
+        let series = self.series(py, index)?;
+        Ok(self.waveform(py)?.clipping(series).map(Clipping::is_any))
     }
 
     /// The samples of a channel, which nobody can write to.
     fn samples<'py>(this: &Bound<'py, Self>, index: usize) -> PyResult<Bound<'py, PyAny>> {
+        let (py, recording) = (this.py(), this.get());
+        if let Some(captured) = recording.captured() {
+            return captured.samples(py, index).ok_or_else(no_such_channel);
+        }
         let owner = this.clone().into_any();
-        Ok(match &this.get().series(index)?.samples {
+        Ok(match &recording.series(py, index)?.samples {
             Samples::Volts(samples) | Samples::Fractions(samples) => {
                 // SAFETY: the samples live as long as `owner`, which the array keeps, and are never changed or moved.
                 let array =
@@ -185,7 +207,7 @@ impl Recording {
 
     /// The times of a channel's samples, in seconds.
     fn timestamps<'py>(&self, py: Python<'py>, index: usize) -> PyResult<Bound<'py, PyArray1<f64>>> {
-        let array = PyArray1::from_vec(py, self.series(index)?.timestamps().collect());
+        let array = PyArray1::from_vec(py, self.series(py, index)?.timestamps().collect());
         array.readwrite().make_nonwriteable();
         Ok(array)
     }
@@ -199,8 +221,8 @@ impl Recording {
 
     /// The plan of the capture, as the program's `plan --json` prints it; none of a file.
     fn plan<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyAny>>> {
-        let Some(Planned { plan, request, driven, .. }) = &self.planned else { return Ok(None) };
-        plan_object(py, plan, request, *driven).map(Some)
+        let Some(Captured { planned, .. }) = self.captured() else { return Ok(None) };
+        plan_object(py, &planned.plan, &planned.request, planned.driven).map(Some)
     }
 
     /// Writes a file in the format of its ending, or in the one that is named.
@@ -210,7 +232,7 @@ impl Recording {
             None => Format::of_path(&path),
         };
         let format = format.map_err(|error| Failure::of(Kind::Usage, &error).raise(py))?;
-        let waveform = self.for_file();
+        let waveform = self.for_file(py)?;
         gate::outside(py, move || {
             write(&path, format, &waveform).map_err(|error| Failure::of(Kind::FileError, &error).into())
         })
@@ -220,7 +242,7 @@ impl Recording {
     fn svg(&self, py: Python<'_>, width: u32, height: u32) -> PyResult<String> {
         let size = PictureSize::new(width, height);
         let size = size.map_err(|error| Failure::of(Kind::Usage, &error).raise(py))?;
-        let waveform = Arc::clone(&self.waveform);
+        let waveform = Arc::clone(self.waveform(py)?);
         gate::outside(py, move || Ok(svg::draw(&waveform, size)))
     }
 
@@ -228,7 +250,7 @@ impl Recording {
     fn analyse<'py>(&self, py: Python<'py>, window: Option<&str>) -> PyResult<Bound<'py, PyAny>> {
         let window = window.map(str::parse::<Window>).transpose();
         let window = window.map_err(|error| usage(py, error.to_string()))?;
-        let waveform = Arc::clone(&self.waveform);
+        let waveform = Arc::clone(self.waveform(py)?);
         let analysis = gate::outside(py, move || {
             let analysis = WaveformAnalysis::of(&waveform);
             Ok(match window {

@@ -233,33 +233,26 @@ def capture_request(channels: Channels, arguments: CaptureArguments) -> _core.Re
     return _core.Request(request)
 
 
-class LastCapture:
-    """The arguments of the last capture as they were read, for scripts that capture the same again and again: reading them takes
-    longer than the rest of what Python does for a capture."""
+ReadCapture = Tuple[_core.Request, str, Optional[str], bool]
+"""What `_core.Connection.capture` takes."""
 
-    _PLAIN = {str, int, float, bool, type(None)}
+_PLAIN = {str, int, float, bool, type(None)}
 
-    def __init__(self) -> None:
-        # One value of both, since threads share a scope: the arguments, and what was read of them.
-        self._last: Optional[Tuple[Tuple[Any, ...], Tuple[_core.Request, str, Optional[str], bool]]] = None
 
-    def of(self, channels: Channels, given: Tuple[Any, ...]) -> Tuple[_core.Request, str, Optional[str], bool]:
-        """What `_core.Connection.capture` takes: as it was read last if the arguments are the same. Only what cannot change is
-        compared, by identity: 1 is no True.
+def read_capture(channels: Channels, given: Tuple[Any, ...]) -> Tuple[Tuple[Any, ...], ReadCapture]:
+    """The arguments of a capture, and what was read of them, for scripts that capture the same again and again: reading them takes
+    longer than the rest of what Python does for a capture. Only what cannot change may be compared with those of the next one;
+    of others there are no arguments.
 
-        Args:
-            given: the `CaptureArguments` in their order, then probes, attenuation and verify.
-        """
-        last = self._last
-        if last is not None and _core.are_same(last[0], channels, given):
-            return last[1]
-        if not isinstance(channels, str):
-            # A list may change.
-            channels = listed(channels)
-        *arguments, probes, attenuation, verify = given
-        request = capture_request(channels, cast("CaptureArguments", dict(zip(CaptureArguments.__annotations__, arguments))))
-        read = request, name_of(probes, "probes"), attenuation_text(attenuation), flag(verify, "verify")
-        names = (channels,) if isinstance(channels, str) else channels
-        is_plain = all(type(value) in self._PLAIN for value in (*names, *given))
-        self._last = ((channels, *given), read) if is_plain else None
-        return read
+    Args:
+        given: the `CaptureArguments` in their order, then probes, attenuation and verify.
+    """
+    if not isinstance(channels, str):
+        # A list may change.
+        channels = listed(channels)
+    *arguments, probes, attenuation, verify = given
+    request = capture_request(channels, cast("CaptureArguments", dict(zip(CaptureArguments.__annotations__, arguments))))
+    read = request, name_of(probes, "probes"), attenuation_text(attenuation), flag(verify, "verify")
+    names = (channels,) if isinstance(channels, str) else channels
+    is_plain = all(type(value) in _PLAIN for value in (*names, *given))
+    return ((channels, *given) if is_plain else ()), read

@@ -23,5 +23,7 @@ else:
         def __get__(self, instance: Any, owner: type | None = None) -> Any:
             if instance is None:
                 return self
-            value = instance.__dict__[self._name] = self._make(instance)
+            value = self._make(instance)
+            # Not through `__dict__`, which Python 3.11 and later make of an object when it is asked for.
+            setattr(instance, self._name, value)
             return value

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import os
 import warnings as _warnings
-from typing import TYPE_CHECKING, Any, Callable, Dict, Optional, Union
+from typing import TYPE_CHECKING, Any, Callable, Dict, Optional, Tuple, Union
 
 from . import _core
 from ._arguments import (
     Attenuation,
     CaptureArguments,
     Channels,
-    LastCapture,
     Path,
     Quantity,
+    ReadCapture,
     Trigger,
     attenuation_text,
     capture_request,
@@ -21,6 +21,7 @@ from ._arguments import (
     flag,
     name_of,
     number,
+    read_capture,
     whole,
     word,
 )
@@ -51,7 +52,8 @@ class Scope(Generators):
 
     def __init__(self, connection: _core.Connection) -> None:
         self._connection = connection
-        self._last_capture = LastCapture()
+        # One value, since threads share a scope: the arguments of the last capture, and what was read of them.
+        self._last_capture: Tuple[Tuple[Any, ...], Optional[ReadCapture]] = ((), None)
         opened.add(self)
 
     @property
@@ -185,7 +187,11 @@ class Scope(Generators):
             attenuation,
             verify,
         )
-        recording = self._connection.capture(*self._last_capture.of(channels, given))
+        last, read = self._last_capture
+        if read is None or not _core.are_same(last, channels, given):
+            # By identity: 1 is no True.
+            last, read = self._last_capture = read_capture(channels, given)
+        recording = self._connection.capture(*read)
         if recording is None:
             raise Cancelled("the capture was cancelled before its first sample: capture again")
         return Traces(recording)

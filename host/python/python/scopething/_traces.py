@@ -46,25 +46,20 @@ class Series:
         sample_period: seconds from one sample of this channel to its next.
         unit: ``"V"``, ``"range"`` for fractions of it, ``""`` for logic levels.
         sample_rate: samples a second of this channel, in hertz.
+        samples: volts, or with ``raw`` fractions of the range, as float32 of shape (n,); of a logic line 0 or 1 as uint8. Nobody
+            can write to it; ``samples.copy()`` gives an array of one's own.
         waveform: what `scopething.analysis.annotate_series` has found; not there before.
     """
 
     waveform: Any
 
-    # Most scripts look at the samples of a trace and at little else: all that costs something is made when it is asked for.
+    # Most scripts look at the samples of a trace and at little else: all else that costs something is made when it is asked for.
 
     def __init__(self, recording: _core.Recording, index: int, row: Tuple[str, Optional[str], float, float, float, str]) -> None:
         self._recording = recording
         self._index = index
         self.channel, self.label, _, self.sample_period, self.sample_rate, self.unit = row
-
-    @cached_property
-    def samples(self) -> Any:
-        """Volts, or with ``raw`` fractions of the range, as float32 of shape (n,); of a logic line 0 or 1 as uint8.
-
-        Nobody can write to it; ``samples.copy()`` gives an array of one's own.
-        """
-        return self._recording.samples(self._index)
+        self.samples: Any = recording.samples(index)
 
     @cached_property
     def timestamps(self) -> npt.NDArray[np.float64]:
@@ -255,14 +250,11 @@ class Traces(Mapping[str, Series]):
 
     def __init__(self, recording: _core.Recording) -> None:
         self._recording = recording
+        self._series = {row[0]: Series(recording, index, row) for index, row in enumerate(recording.channels())}
 
     @property
     def _details(self) -> Dict[str, Any]:
         return self._recording.details
-
-    @cached_property
-    def _series(self) -> Dict[str, Series]:
-        return {row[0]: Series(self._recording, index, row) for index, row in enumerate(self._recording.channels())}
 
     @classmethod
     def from_arrays(
