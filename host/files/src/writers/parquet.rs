@@ -263,7 +263,7 @@ mod tests {
     fn sizes(waveform: &Waveform) -> Vec<f64> {
         let file = SerializedFileReader::new(Bytes::from(written(waveform))).unwrap();
         let groups = file.metadata().row_groups();
-        assert_eq!(groups.iter().map(|group| group.num_rows()).sum::<i64>(), ROWS as i64);
+        assert_eq!(file.metadata().file_metadata().num_rows(), i64::try_from(ROWS).unwrap());
         let size = |column| groups.iter().map(|group| group.column(column).compressed_size()).sum::<i64>();
         (0..=waveform.channels().len()).map(|column| size(column) as f64 / ROWS as f64).collect()
     }
