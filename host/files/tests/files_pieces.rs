@@ -88,6 +88,27 @@ fn pieces_are_the_whole() {
     }
 }
 
+/// A table of more samples than are kept from going through it the first time is read twice.
+#[test]
+fn pieces_of_long_tables_are_the_whole() {
+    const ROWS: usize = 530_000;
+    let directory = tempfile::tempdir().unwrap();
+    let volts = (0..ROWS).map(|index| (index * 7 % 2001) as f32 / 1000.0 - 1.0).collect();
+    let line = |number: usize| {
+        let levels = (0..ROWS).map(|index| (index / (number + 1) % 2) as u8).collect();
+        Series::new(Channel::L[number], 0.0, 1e-6, Samples::Levels(levels))
+    };
+    let mut channels = vec![Series::new(Channel::A, 0.0, 1e-6, Samples::Volts(volts))];
+    channels.extend((0..7).map(line));
+    let long = Waveform::new(1e6, channels, Details::default()).unwrap();
+    for format in [Format::Csv, Format::Parquet] {
+        let path = directory.path().join("long");
+        write(&path, format, &long);
+        let mut pieces = open_pieces(&path, format, &ReadOptions::default()).unwrap();
+        assert!(gathered(pieces.as_mut()) == long, "{format}");
+    }
+}
+
 #[test]
 fn pieces_give_the_same_file() {
     let directory = tempfile::tempdir().unwrap();

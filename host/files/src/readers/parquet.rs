@@ -226,8 +226,12 @@ pub(crate) fn open_pieces(path: &Path, options: &ReadOptions) -> Option<Fed> {
     let mut scan = TableScan::of(&columns.layout, options);
     let whole =
         decoded(|| columns.for_each_row(&file, &mut |time_s, values| scan.push(time_s, values))).ok()?;
+    let kept = scan.take_kept();
     let (outline, order, warnings) =
         if whole { scan.finish(&columns.layout, &columns.known, options)? } else { return None };
+    if let Some(kept) = kept {
+        return Some(kept.fed(outline, order, warnings));
+    }
     let mut rows = RowPieces::of(&outline, order, options);
     Some(Fed::begin(outline, warnings, move |send| {
         decoded(|| columns.for_each_row(&file, &mut |time_s, values| rows.push(time_s, values, send)))?;

@@ -3,7 +3,7 @@
 
 use crate::ReadOptions;
 use crate::facts::Known;
-use crate::pieces::{InStep, PIECE_SAMPLES, outline_in_step};
+use crate::pieces::{Fed, InStep, PIECE_SAMPLES, outline_in_step};
 use crate::readers::csv::layout::{Kind, Layout};
 use crate::readers::csv::table::missing_warning;
 use crate::readers::options::Window;
@@ -18,6 +18,74 @@ pub(crate) struct TableScan {
     latest_s: f64,
     times: EvenCheck,
     columns: Vec<ColumnScan>,
+    kept: Option<Kept>,
+}
+
+/// The most samples of all columns that are kept while a table is gone through: 16 MiB.
+const MAX_KEPT: usize = 1 << 22;
+
+/// The samples of a short table, which need not be read again.
+pub(crate) struct Kept {
+    /// What the numbers of each column are multiplied with.
+    scales: Vec<f64>,
+    /// One after the other, of each column.
+    pieces: Vec<Vec<Vec<f32>>>,
+    /// The one that is being filled.
+    piece: Vec<Vec<f32>>,
+    room: usize,
+}
+
+impl Kept {
+    fn of(layout: &Layout) -> Self {
+        let scales = layout.columns.iter().map(|column| column.scale).collect();
+        Self { scales, pieces: Vec::new(), piece: Vec::new(), room: MAX_KEPT }
+    }
+
+    /// Takes a row; false if there is no room for it.
+    fn push(&mut self, values: &[Option<f64>]) -> bool {
+        let Some(room) = self.room.checked_sub(values.len()) else { return false };
+        self.room = room;
+        if self.piece.first().is_none_or(|samples| samples.len() == PIECE_SAMPLES) {
+            let next = values.iter().map(|_| Vec::with_capacity(PIECE_SAMPLES)).collect();
+            self.pieces.push(std::mem::replace(&mut self.piece, next));
+        }
+        for ((samples, value), scale) in self.piece.iter_mut().zip(values).zip(&self.scales) {
+            samples.push(volts(value.unwrap_or(f64::NAN), *scale));
+        }
+        true
+    }
+
+    /// The capture of an outline, whose channels stand in these places.
+    pub(crate) fn fed(self, outline: Outline, places: Vec<ScaledColumn>, warnings: Vec<String>) -> Fed {
+        let kinds: Vec<SampleKind> = outline.channels.iter().map(|series| series.kind).collect();
+        Fed::begin(outline, warnings, move |send| {
+            self.send(&kinds, &places, send);
+            Ok(())
+        })
+    }
+
+    fn send(self, kinds: &[SampleKind], places: &[ScaledColumn], send: &mut dyn FnMut(Vec<Samples>) -> bool) {
+        let pieces = self.pieces.into_iter().chain([self.piece]);
+        for mut piece in pieces.filter(|piece| !piece.is_empty()) {
+            let samples = kinds.iter().zip(places).map(|(kind, place)| {
+                let samples = piece.get_mut(place.column).map(std::mem::take).unwrap_or_default();
+                match kind {
+                    SampleKind::Levels => {
+                        Samples::Levels(samples.iter().map(|&one| u8::from(one != 0.0)).collect())
+                    }
+                    SampleKind::Volts | SampleKind::Fractions => Samples::Volts(samples),
+                }
+            });
+            if !send(samples.collect()) {
+                return;
+            }
+        }
+    }
+}
+
+/// The volts of a number in a column.
+fn volts(number: f64, scale: f64) -> f32 {
+    if number.is_finite() { (number * scale) as f32 } else { f32::NAN }
 }
 
 struct ColumnScan {
@@ -44,6 +112,7 @@ impl TableScan {
             latest_s: f64::NEG_INFINITY,
             times: EvenCheck::new(),
             columns: columns.map(|one| ColumnScan { kind: one.kind, is_logic: true, missing: 0 }).collect(),
+            kept: Some(Kept::of(layout)),
         }
     }
 
@@ -58,7 +127,15 @@ impl TableScan {
             return true;
         }
         self.times.push(time_s);
+        if self.kept.as_mut().is_some_and(|kept| !kept.push(values)) {
+            self.kept = None;
+        }
         self.columns.iter_mut().zip(values).all(|(column, value)| column.push(*value))
+    }
+
+    /// The samples, unless they were too many to keep.
+    pub(crate) fn take_kept(&mut self) -> Option<Kept> {
+        self.kept.take()
     }
 
     /// What the table holds, and where its channels stand; `None` if it must be read as a whole.
@@ -155,8 +232,8 @@ impl RowPieces {
             let number = values.get(place.column).copied().flatten().unwrap_or(f64::NAN);
             match samples {
                 Samples::Levels(levels) => levels.push(u8::from(number > 0.5)),
-                Samples::Volts(volts) | Samples::Fractions(volts) => {
-                    volts.push(if number.is_finite() { (number * place.scale) as f32 } else { f32::NAN });
+                Samples::Volts(samples) | Samples::Fractions(samples) => {
+                    samples.push(volts(number, place.scale));
                 }
             }
         }

@@ -6,8 +6,9 @@
 //! key-value metadata, when each channel was sampled among it. A channel has the name that it had in the file it came from.
 //!
 //! Row groups of [`MAX_BUFFERED_ROWS`] are written one after the other, so that memory does not grow with the capture. They
-//! are compressed with gzip, which every reader knows. Times are cut into their bytes before, as are volts: what
-//! evenly spaced times have in common stands together then.
+//! are compressed with gzip, which every reader knows. Times are cut into their bytes before: what evenly spaced times have
+//! in common stands together then. Volts are places in a dictionary, or cut into their bytes where they are too many
+//! different ones.
 
 use std::io::Write;
 use std::path::Path;
@@ -28,10 +29,19 @@ use crate::writers::csv::{TIME, name_of};
 use crate::{PieceWriter, WriteError, facts};
 use scopething_waveform::waveform::{Outline, SampleKind, SeriesOutline};
 
-/// How tables are encoded: `time` and the columns of floats cut into their bytes.
+/// Bytes of a column's dictionary. It has room for all 4096 values of a converter of 12 bits, beside which nothing is as
+/// small. Of more different values, their bytes apart are smaller than a dictionary and places in it.
+const DICTIONARY_BYTES: usize = 8192 * size_of::<f32>();
+
+/// How tables are encoded: `time` and the columns of floats cut into their bytes, those of few different values by a
+/// dictionary.
 pub(crate) fn properties<'n>(floats: impl Iterator<Item = &'n str>) -> WriterPropertiesBuilder {
-    let builder =
-        WriterProperties::builder().set_compression(Compression::GZIP(parquet::basic::GzipLevel::default()));
+    let builder = WriterProperties::builder()
+        .set_compression(Compression::GZIP(parquet::basic::GzipLevel::default()))
+        .set_dictionary_page_size_limit(DICTIONARY_BYTES)
+        // The compressor begins anew with each page: a column of a group is one.
+        .set_data_page_row_count_limit(MAX_BUFFERED_ROWS)
+        .set_data_page_size_limit(MAX_BUFFERED_ROWS * size_of::<f64>());
     let time = ColumnPath::from(TIME);
     let builder = builder
         .set_column_dictionary_enabled(time.clone(), false)
@@ -212,4 +222,92 @@ fn schema(recording: &Outline, names: &[String]) -> Result<TypePtr, ParquetError
 /// Whether a channel has a sample in the first row.
 fn begins_first(recording: &Outline, series: &SeriesOutline) -> bool {
     series.timestamp(0) <= recording.start_s() + series.period_s * 1e-6
+}
+
+#[cfg(test)]
+mod tests {
+    use std::f64::consts::TAU;
+
+    use bytes::Bytes;
+    use parquet::file::reader::{FileReader, SerializedFileReader};
+    use scopething_waveform::waveform::{Channel, Details, Samples, Series, Waveform};
+
+    use super::*;
+    use crate::{Format, ReadOptions, open_pieces};
+
+    const ROWS: usize = MAX_BUFFERED_ROWS + 1000;
+
+    /// A sine with noise, both in steps of a converter that has so many over -5 V to 5 V.
+    fn converted(steps: u32) -> Vec<f32> {
+        let mut random = fastrand::Rng::with_seed(14);
+        let half = f64::from(steps) / 2.0;
+        let sine = |index: usize| 0.8 * half * (TAU * index as f64 * 1000.7e-6).sin();
+        // The sum of three has a standard deviation of one step.
+        let mut noise = || (0..3).map(|_| 2.0 * random.f64() - 1.0).sum::<f64>();
+        (0..ROWS).map(|index| ((sine(index) + noise()).round() * 5.0 / half) as f32).collect()
+    }
+
+    fn trace(samples: Vec<Samples>) -> Waveform {
+        let channels = [Channel::A, Channel::B, Channel::L[0]].into_iter().zip(samples);
+        let series = channels.map(|(channel, samples)| Series::new(channel, 0.0, 1e-6, samples));
+        Waveform::new(1e6, series.collect(), Details::default()).unwrap()
+    }
+
+    fn written(waveform: &Waveform) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        Format::Parquet.writer().write(waveform, &mut bytes).unwrap();
+        bytes
+    }
+
+    /// Bytes a row of each column.
+    fn sizes(waveform: &Waveform) -> Vec<f64> {
+        let file = SerializedFileReader::new(Bytes::from(written(waveform))).unwrap();
+        let groups = file.metadata().row_groups();
+        assert_eq!(file.metadata().file_metadata().num_rows(), i64::try_from(ROWS).unwrap());
+        let size = |column| groups.iter().map(|group| group.column(column).compressed_size()).sum::<i64>();
+        (0..=waveform.channels().len()).map(|column| size(column) as f64 / ROWS as f64).collect()
+    }
+
+    #[test]
+    fn columns_are_small() {
+        let alternating = (0..ROWS).map(|index| u8::from(index % 10 < 3)).collect();
+        let of_8_bits = trace(vec![
+            Samples::Volts(converted(256)),
+            Samples::Volts(converted(256).into_iter().rev().collect()),
+            Samples::Levels(alternating),
+        ]);
+        let sizes_of_8_bits = sizes(&of_8_bits);
+        let [time, a, b, line] = sizes_of_8_bits[..] else { panic!("{sizes_of_8_bits:?}") };
+        // As eight bytes one after the other, times take more than five.
+        assert!(time < 0.4, "{time}");
+        // A byte a sample would do without any compression.
+        assert!(a < 0.75 && b < 0.75 && line < 0.01, "{a} {b} {line}");
+        // As are twelve bits for samples of twelve.
+        let [_, a] = sizes(&trace(vec![Samples::Volts(converted(4096))]))[..] else { panic!("no columns") };
+        assert!(a < 1.5, "{a}");
+        // No dictionary is any good for numbers that hardly repeat: it would take more than the four bytes that they have.
+        let [_, a] = sizes(&trace(vec![Samples::Volts(converted(1 << 24))]))[..] else {
+            panic!("no columns")
+        };
+        assert!(a < 3.0, "{a}");
+    }
+
+    #[test]
+    fn more_numbers_than_a_dictionary_holds_are_read_back() {
+        // The dictionary is full within the first group.
+        let mut volts = converted(256);
+        volts[ROWS / 2..].copy_from_slice(&converted(1 << 24)[ROWS / 2..]);
+        let waveform = trace(vec![Samples::Volts(volts.clone())]);
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("t.parquet");
+        std::fs::write(&path, written(&waveform)).unwrap();
+        let mut pieces = open_pieces(&path, Format::Parquet, &ReadOptions::default()).unwrap();
+        let mut read = Vec::new();
+        while let Some(piece) = pieces.next().unwrap() {
+            let Samples::Volts(more) = &piece[0] else { panic!("{piece:?}") };
+            read.extend_from_slice(more);
+        }
+        assert_eq!(read.len(), volts.len());
+        assert!(read == volts);
+    }
 }

@@ -18,6 +18,8 @@ pub(super) struct LineReader<R> {
     number: u64,
     /// Lines that were looked at and are still to be read.
     ahead: VecDeque<Vec<u8>>,
+    /// The bytes of the line that was read last, if the input still has them.
+    in_place: usize,
 }
 
 /// A line without its end.
@@ -39,7 +41,14 @@ impl Line<'_> {
 
 impl<R: BufRead> LineReader<R> {
     pub(super) fn new(input: R) -> Self {
-        Self { input, buffer: Vec::new(), decoded: String::new(), number: 0, ahead: VecDeque::new() }
+        Self {
+            input,
+            buffer: Vec::new(),
+            decoded: String::new(),
+            number: 0,
+            ahead: VecDeque::new(),
+            in_place: 0,
+        }
     }
 
     /// The number of the line that was read last, from 1; at the end of the text, of the one after it.
@@ -49,11 +58,26 @@ impl<R: BufRead> LineReader<R> {
 
     /// The next line, or `None` at the end of the text.
     pub(super) fn next(&mut self) -> Result<Option<Line<'_>>, ReadError> {
-        if self.fill()? { self.line().map(Some) } else { Ok(None) }
+        self.drop_line();
+        // Most lines lie in the input's buffer from end to end. What it fails with is seen by who reads from it.
+        let end = if self.ahead.is_empty() { self.input.fill_buf().ok() } else { None };
+        if let Some(end) = end.and_then(|bytes| memchr::memchr(b'\n', bytes)) {
+            self.number += 1;
+            self.in_place = end + 1;
+            let bytes = self.input.fill_buf()?.get(..=end).unwrap_or_default();
+            return line(bytes, &mut self.decoded, self.number).map(Some);
+        }
+        if self.fill()? { line(&self.buffer, &mut self.decoded, self.number).map(Some) } else { Ok(None) }
+    }
+
+    /// Goes on behind a line that was read in place.
+    fn drop_line(&mut self) {
+        self.input.consume(std::mem::take(&mut self.in_place));
     }
 
     /// The lines that follow, as far as `count`, without going on to them.
     pub(super) fn peek(&mut self, count: usize) -> Result<Vec<String>, ReadError> {
+        self.drop_line();
         let mut bytes = self.ahead.iter().map(Vec::len).sum::<usize>() as u64;
         while self.ahead.len() < count && bytes < MAX_LINE_BYTES {
             let mut line = Vec::new();
@@ -81,6 +105,7 @@ impl<R: BufRead> LineReader<R> {
 
     /// Goes past lines without looking into them. False if the text ends before.
     pub(super) fn skip(&mut self, count: u64) -> Result<bool, ReadError> {
+        self.drop_line();
         for _ in 0..count {
             self.number += 1;
             if self.ahead.pop_front().is_none() && self.input.skip_until(b'\n')? == 0 {
@@ -100,30 +125,31 @@ impl<R: BufRead> LineReader<R> {
         self.buffer.clear();
         Ok(read_line(&mut self.input, &mut self.buffer)? > 0)
     }
+}
 
-    fn line(&mut self) -> Result<Line<'_>, ReadError> {
-        let fault = |reason: String| ReadError::Line { line: self.number, reason };
-        if self.buffer.len() as u64 == MAX_LINE_BYTES {
-            // A file system that lost power may leave zeros where text should be.
-            return Err(if self.buffer.iter().all(|&byte| byte == 0) {
-                ReadError::CutOff { line: self.number }
-            } else {
-                fault(format!("longer than {MAX_LINE_BYTES} bytes; this is no CSV file of a trace"))
-            });
-        }
-        let is_ended = self.buffer.ends_with(b"\n");
-        let text = if let Ok(text) = std::str::from_utf8(&self.buffer) {
-            text
+/// The line in these bytes, which are decoded if they are no UTF-8.
+fn line<'l>(bytes: &'l [u8], decoded: &'l mut String, number: u64) -> Result<Line<'l>, ReadError> {
+    if bytes.len() as u64 == MAX_LINE_BYTES {
+        // A file system that lost power may leave zeros where text should be.
+        return Err(if bytes.iter().all(|&byte| byte == 0) {
+            ReadError::CutOff { line: number }
         } else {
-            // Oscilloscopes write a micro sign or degrees in the encoding of old Windows.
-            self.decoded = latin(&self.buffer);
-            &self.decoded
-        };
-        // Most lines begin with a digit.
-        let is_bare = text.as_bytes().first().is_some_and(u8::is_ascii_graphic);
-        let text = if is_bare { text.trim_end() } else { text.trim_start_matches('\u{feff}').trim() };
-        Ok(Line { number: self.number, text, is_ended })
+            let reason = format!("longer than {MAX_LINE_BYTES} bytes; this is no CSV file of a trace");
+            ReadError::Line { line: number, reason }
+        });
     }
+    let is_ended = bytes.ends_with(b"\n");
+    let text = if let Ok(text) = std::str::from_utf8(bytes) {
+        text
+    } else {
+        // Oscilloscopes write a micro sign or degrees in the encoding of old Windows.
+        *decoded = latin(bytes);
+        decoded
+    };
+    // Most lines begin with a digit.
+    let is_bare = text.as_bytes().first().is_some_and(u8::is_ascii_graphic);
+    let text = if is_bare { text.trim_end() } else { text.trim_start_matches('\u{feff}').trim() };
+    Ok(Line { number, text, is_ended })
 }
 
 fn read_line(input: &mut impl BufRead, line: &mut Vec<u8>) -> std::io::Result<usize> {

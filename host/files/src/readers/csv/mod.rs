@@ -12,6 +12,7 @@ mod job_table;
 pub(crate) mod layout;
 mod lines;
 pub(crate) mod pieces;
+mod plain;
 mod recorder;
 pub(crate) mod table;
 

@@ -2,8 +2,9 @@
 
 use std::path::Path;
 
-use super::layout::{Clock, Layout, Separator};
+use super::layout::{Clock, Layout, Separator, single};
 use super::lines::Line;
+use super::plain::Plain;
 use super::{Begin, CsvReader};
 use crate::facts::Known;
 use crate::pieces::Fed;
@@ -41,10 +42,14 @@ pub(crate) fn open(path: &Path, options: &ReadOptions) -> Option<Fed> {
         return None;
     }
     let known: Known = layout.pairs.known();
+    let kept = scan.take_kept();
     let (outline, places, mut warnings) = scan.finish(&layout, &known, options)?;
     warnings.append(&mut reader.warnings);
     let counts = outline.channels.iter().map(|series| (series.channel, series.count));
     warnings.extend(known.cut_off(options.read_all(), counts));
+    if let Some(kept) = kept {
+        return Some(kept.fed(outline, places, warnings));
+    }
     let (mut reader, layout) = begin(path, options)?;
     let mut rows = RowPieces::of(&outline, places, options);
     Some(Fed::begin(outline, warnings, move |send| {
@@ -112,6 +117,11 @@ impl Numbers {
         };
         let mut time_s = if clock.is_none() { Some(layout.time_of_row(self.passed)) } else { None };
         self.passed += 1;
+        if let Some((place, scale)) = clock
+            && let Some(time) = self.read_plain(layout.separator, place, row.text.as_bytes())
+        {
+            return Ok(layout.time_of_number(time, scale));
+        }
         self.values.fill(None);
         for (place, cell) in layout.separator.cells(row.text).enumerate() {
             if let Some((_, scale)) = clock.filter(|clock| clock.0 == place) {
@@ -133,14 +143,36 @@ impl Numbers {
         time_s.ok_or_else(|| row.fault("it has no time"))
     }
 
+    /// Reads a row of as many plain numbers as there are columns, with nothing else around them: the one in the place of
+    /// the times. `None` if it is another row.
+    fn read_plain(&mut self, separator: Separator, clock: usize, row: &[u8]) -> Option<f64> {
+        let (mut rest, mut time) = (row, None);
+        for (place, column) in self.columns.iter().enumerate() {
+            if place > 0 {
+                let (&byte, after) = rest.split_first()?;
+                rest = separator.is(byte).then_some(after)?;
+            }
+            let (plain, length) = Plain::at(rest)?;
+            rest = rest.get(length..)?;
+            if place == clock {
+                time = Some(plain.double());
+            }
+            if let Some(column) = *column {
+                let as_printed = self.as_printed.get(column) == Some(&true);
+                let number = if as_printed { f64::from(plain.single()?) } else { plain.double() };
+                *self.values.get_mut(column)? = Some(number);
+            }
+        }
+        if rest.is_empty() { time } else { None }
+    }
+
     /// The number in a cell of a column.
     fn number(&self, separator: Separator, column: usize, cell: &str) -> Option<f64> {
         match cell {
             "0" => Some(0.0),
             "1" => Some(1.0),
             _ if self.as_printed.get(column) == Some(&true) => {
-                let volts = cell.parse::<f32>().ok().filter(|volts| volts.is_finite());
-                volts.map(f64::from).or_else(|| separator.number(cell))
+                single(cell).map(f64::from).or_else(|| separator.number(cell))
             }
             _ => separator.number(cell),
         }

@@ -1,6 +1,6 @@
 //! The rows of a trace, column by column.
 
-use super::layout::{Clock, ColumnLayout, Kind, Layout, Separator};
+use super::layout::{Clock, ColumnLayout, Kind, Layout, Separator, single};
 use super::lines::Line;
 use crate::facts::{ChannelFact, Known};
 use crate::readers::options::{ReadOptions, Window};
@@ -112,7 +112,7 @@ impl Column {
             }
             (Values::Volts(volts), _) if self.scale == 1.0 => {
                 // A number is rounded once.
-                if let Some(volt) = cell.parse::<f32>().ok().filter(|volt| volt.is_finite()) {
+                if let Some(volt) = single(cell) {
                     volts.push(volt);
                     self.presence.add(row);
                     return Ok(());

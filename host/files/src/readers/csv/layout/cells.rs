@@ -1,5 +1,7 @@
 //! Lines as cells, and which of them are rows of numbers.
 
+use crate::readers::csv::plain::Plain;
+
 /// What stands between the cells of a row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Separator {
@@ -27,6 +29,11 @@ impl Separator {
         Cells { rest: Some(line), separator: self.byte }
     }
 
+    /// Whether it is all that stands between two numbers, this byte.
+    pub(crate) fn is(self, byte: u8) -> bool {
+        self.byte == byte
+    }
+
     /// The number in a cell; `None` if it is none.
     pub(crate) fn number(self, cell: &str) -> Option<f64> {
         if self.decimal_comma && cell.contains(',') { number(&cell.replace(',', ".")) } else { number(cell) }
@@ -35,6 +42,9 @@ impl Separator {
 
 /// The number in a cell. What programs write for a sample that they do not have is not a number (NaN).
 pub(crate) fn number(cell: &str) -> Option<f64> {
+    if let Some(plain) = Plain::of(cell) {
+        return Some(plain.double());
+    }
     match cell.parse::<f64>() {
         Ok(number) if number.is_finite() => Some(number),
         Ok(_) => Some(f64::NAN),
@@ -44,6 +54,12 @@ pub(crate) fn number(cell: &str) -> Option<f64> {
             missing.then_some(f64::NAN)
         }
     }
+}
+
+/// The number in a cell, rounded once to 32 bits; `None` if it is none, or not finite.
+pub(crate) fn single(cell: &str) -> Option<f32> {
+    let plain = Plain::of(cell).and_then(Plain::single);
+    plain.or_else(|| cell.parse().ok().filter(|number: &f32| number.is_finite()))
 }
 
 /// The cells of a line.

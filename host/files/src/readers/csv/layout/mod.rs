@@ -8,7 +8,7 @@ mod cells;
 mod head;
 
 pub(super) use self::cells::Cells;
-pub(crate) use self::cells::Separator;
+pub(crate) use self::cells::{Separator, single};
 pub(crate) use self::head::MetaPairs;
 use super::lines::Line;
 use crate::ReadError;
@@ -329,7 +329,12 @@ impl Layout {
     pub(super) fn time_in(&self, line: Line<'_>, cell: &str, scale: f64) -> Result<f64, ReadError> {
         let time = self.separator.number(cell).filter(|time| time.is_finite());
         let time = time.ok_or_else(|| line.fault(format!("{cell:?} is not a time in seconds")))?;
-        Ok(time * scale + self.offset_s())
+        Ok(self.time_of_number(time, scale))
+    }
+
+    /// Seconds of a time in units of `scale`.
+    pub(super) fn time_of_number(&self, time: f64, scale: f64) -> f64 {
+        time * scale + self.offset_s()
     }
 
     /// Seconds that are added to the time of every row: a head may state where counted rows begin.
