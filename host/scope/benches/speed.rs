@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use criterion::{BatchSize, Criterion, SamplingMode, Throughput};
 use embedded_io_async::{Read, Write};
-use null_device::{NullClock, NullDevice};
+use null_device::NullDevice;
 use scopething::request::JsonRequest;
 use scopething_core::analysis::{analyse, scratch_length};
 use scopething_core::device::BS05;
@@ -156,8 +156,8 @@ fn capture(criterion: &mut Criterion, runtime: &Runtime) -> Outcome {
         });
         // A dump begins a sample early: the first can be stale.
         let dump_bytes = plan.dump_bytes() + usize::from(plan.mode.sample_bytes);
-        let device = NullDevice::new(dump_bytes);
-        let mut scope = runtime.block_on(Scope::connect(device, NullClock, LinkProfile::SERIAL))?;
+        let (device, clock) = NullDevice::new((1e6 * period_s).round() as u64, dump_bytes);
+        let mut scope = runtime.block_on(Scope::connect(device, clock, LinkProfile::SERIAL))?;
         group.bench_function(format!("{samples} samples, null device"), |bencher| {
             bencher.iter(|| runtime.block_on(one_capture(&mut scope, &plan)));
         });
@@ -190,10 +190,10 @@ fn connect(criterion: &mut Criterion, runtime: &Runtime) -> Outcome {
         bencher.iter_batched(|| SimLink::new(&config), connect, BatchSize::SmallInput);
     });
     group.bench_function("null device", |bencher| {
-        let connect = |device| {
-            runtime.block_on(Scope::connect(device, NullClock, LinkProfile::SERIAL)).expect("a connection")
+        let connect = |(device, clock)| {
+            runtime.block_on(Scope::connect(device, clock, LinkProfile::SERIAL)).expect("a connection")
         };
-        bencher.iter_batched(|| NullDevice::new(0), connect, BatchSize::SmallInput);
+        bencher.iter_batched(|| NullDevice::new(0, 0), connect, BatchSize::SmallInput);
     });
     group.finish();
     Ok(())

@@ -41,12 +41,15 @@ impl Kept {
         Self { scales, pieces: Vec::new(), piece: Vec::new(), room: MAX_KEPT }
     }
 
-    /// Takes a row; false if there is no room for it.
+    /// Takes a row; false if there is no room for it, or nothing in it to keep.
     fn push(&mut self, values: &[Option<f64>]) -> bool {
-        let Some(room) = self.room.checked_sub(values.len()) else { return false };
+        let Some(room) = self.room.checked_sub(values.len()).filter(|_| !values.is_empty()) else {
+            return false;
+        };
         self.room = room;
         if self.piece.first().is_none_or(|samples| samples.len() == PIECE_SAMPLES) {
-            let next = values.iter().map(|_| Vec::with_capacity(PIECE_SAMPLES)).collect();
+            // Room is taken as rows come: a table may be wider than it is long.
+            let next = vec![Vec::new(); values.len()];
             self.pieces.push(std::mem::replace(&mut self.piece, next));
         }
         for ((samples, value), scale) in self.piece.iter_mut().zip(values).zip(&self.scales) {
@@ -251,4 +254,31 @@ impl RowPieces {
 
 fn empty(kinds: &[SampleKind]) -> Vec<Samples> {
     kinds.iter().map(|kind| kind.none()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn kept(columns: usize) -> Kept {
+        Kept { scales: vec![1.0; columns], pieces: Vec::new(), piece: Vec::new(), room: MAX_KEPT }
+    }
+
+    #[test]
+    fn rows_without_samples_are_not_kept() {
+        assert!(!kept(0).push(&[]));
+    }
+
+    #[test]
+    fn wide_table_takes_no_room_for_rows_that_do_not_come() {
+        let mut wide = kept(20_000);
+        let row = vec![Some(1.0); 20_000];
+        assert!((0..50).all(|_| wide.push(&row)));
+        let reserved: usize = wide.piece.iter().map(Vec::capacity).sum();
+        assert!(reserved <= 2 * 50 * 20_000, "{reserved}");
+        assert!(
+            !(50..).take(MAX_KEPT / 20_000).all(|_| wide.push(&row)),
+            "more is kept than there is room for"
+        );
+    }
 }
