@@ -109,15 +109,7 @@ impl<'a> Trace<'a> {
         cause: EndReason,
         end_ticks: u64,
     ) -> Self {
-        let layout = BufferLayout::new(plan, samples);
-        Self {
-            plan,
-            bytes: buffer.region(0..layout.bytes().min(BUFFER_BYTES)),
-            layout,
-            samples,
-            cause,
-            end_ticks,
-        }
+        Self::of_bytes(plan, buffer.region(0..BUFFER_BYTES), samples, cause, end_ticks)
     }
 
     /// The same trace, its raw samples in a copy of its [`bytes`](Self::bytes): a program that keeps many traces need not keep
@@ -136,7 +128,7 @@ impl<'a> Trace<'a> {
     /// The raw samples of all its channels, as [`BufferLayout`] specifies.
     #[must_use]
     pub fn bytes(&self) -> &'a [u8] {
-        self.bytes
+        self.bytes.get(..self.layout.bytes()).unwrap_or(self.bytes)
     }
 
     /// The plan that was captured.
