@@ -78,6 +78,7 @@ await browser.close();
 
 const { hostname, port } = new URL(served.addresses.web_link);
 const sockets = [];
+const PONG = Buffer.from([0x8a, 0x80, 0, 0, 0, 0]);
 function client(reads) {
   const socket = net.connect(Number(port), hostname);
   socket.on("error", () => {});
@@ -85,8 +86,9 @@ function client(reads) {
   if (reads) socket.on("data", () => {});
   else {
     socket.pause();
-    // It is disconnected after some time, and comes again.
-    socket.on("close", () => setTimeout(() => client(false), 100));
+    // It is disconnected after some time, which who does not read learns when he writes (here a pong), and comes again.
+    const knocking = setInterval(() => socket.write(PONG), 1000);
+    socket.on("close", () => { clearInterval(knocking); setTimeout(() => client(false), 100); });
   }
   sockets.push(socket);
 }
