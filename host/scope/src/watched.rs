@@ -136,17 +136,28 @@ impl WatchedCapture {
         };
         // On the heap, as the others: there are four captures in this future.
         let trace = Box::pin(run(scope, plan, buffer, *verify, until_look)).await?;
-        let (samples, cause, end_ticks) = (trace.samples(), trace.end_reason(), trace.end_ticks());
+        let ended = (trace.samples(), trace.end_reason(), trace.end_ticks());
+        let (samples, cause, end_ticks) = ended;
         let seen = TriggerReport::of_trace(&trace);
         if !is_due || cause != EndReason::Cancel || seen.is_some_and(|seen| had_come(plan, samples, &seen)) {
             return Ok(Trace::new(plan, buffer, samples, cause, end_ticks));
         }
+        let looked_at = trace.bytes().to_vec();
         let seen = match look {
             Look::Itself => seen,
             Look::Other(other) => TriggerReport::of_trace(&Box::pin(scope.capture(&other, buffer)).await?),
         };
         report(seen.map(|seen| TriggerHint::new(plan, seen)));
-        Box::pin(run(scope, plan, buffer, *verify, cancel)).await
+        let again = Box::pin(run(scope, plan, buffer, *verify, cancel)).await?;
+        let again = (again.samples(), again.end_reason(), again.end_ticks());
+        let (samples, cause, end_ticks) = if again.0 == 0 {
+            // Cancelled as soon as it began: what was looked at is from just before.
+            buffer.region_mut(0..looked_at.len()).copy_from_slice(&looked_at);
+            ended
+        } else {
+            again
+        };
+        Ok(Trace::new(plan, buffer, samples, cause, end_ticks))
     }
 }
 
@@ -180,7 +191,9 @@ async fn run<'a, S: Read + Write, C: Clock>(
 
 #[cfg(all(test, feature = "sim"))]
 mod tests {
-    use scopething_core::plan::Channel;
+    use std::task::Poll;
+
+    use scopething_core::plan::{AnalogChannel, Channel};
     use scopething_sim::{SimConfig, SimLink};
 
     use super::*;
@@ -199,6 +212,31 @@ mod tests {
             capture.capture(&mut scope, &mut buffer, std::future::pending(), |_| reports += 1).await.unwrap();
         assert_eq!(trace.end_reason(), EndReason::Timeout);
         reports
+    }
+
+    #[tokio::test]
+    async fn cancelled_as_soon_as_it_begins_again_it_is_what_was_looked_at() {
+        let link = SimLink::new(&SimConfig::from_query("A=dc,1V&clock=fast").unwrap());
+        let (clock, profile) = (link.clock(), link.profile());
+        let mut scope = Scope::connect(link, clock, profile).await.unwrap();
+        let request = CaptureRequest {
+            low: Some(0.0),
+            high: Some(3.0),
+            level: Some(2.0),
+            ..CaptureRequest::new(Channel::A)
+        };
+        let plan = scope.plan(&request).unwrap();
+        let mut capture = WatchedCapture::new(&scope, &request, plan);
+        let mut buffer = Box::new(TraceBuffer::new());
+        let is_reported = std::cell::Cell::new(false);
+        let cancel =
+            std::future::poll_fn(|_| if is_reported.get() { Poll::Ready(()) } else { Poll::Pending });
+        let trace =
+            capture.capture(&mut scope, &mut buffer, cancel, |_| is_reported.set(true)).await.unwrap();
+        assert_eq!(trace.end_reason(), EndReason::Cancel);
+        let volts = trace.analog(AnalogChannel::A).unwrap();
+        assert!(volts.len() > 100);
+        assert!(volts.values().all(|volts| (volts - 1.0).abs() < 0.02));
     }
 
     #[tokio::test]
