@@ -16,7 +16,7 @@ CHANGING = {0x48, 0x50, 0x58, 0x5C, 0x8C, 0x98}
 MEMORY, MEMORY_BYTES = 0x50100000, 4096
 # It is let do so much at once, and no less: what the BitScope answers comes in between, and each time takes as long as the
 # instructions of many microseconds.
-MOST_US, LEAST_US = 500, 40
+MAX_PASS_US, MIN_PASS_US = 500, 40
 NOTHING, BITSCOPE, SLOW = range(3)
 SQUARE, COMPUTER = ("--signal", "A=square 500Hz 0..3V"), "--computer"
 # A block runs a few cycles of its clock after it has left reset.
@@ -93,9 +93,9 @@ class Usb(Block):
 
     def pass_until(self, until_us):
         """Lets time pass there, not farther than to the first interrupt; returns the time that it is then."""
-        if not self.is_plugged or until_us - self.now_us < LEAST_US:
+        if not self.is_plugged or until_us - self.now_us < MIN_PASS_US:
             return until_us
-        self._ask(PASS, until_us=min(until_us, self.chip.now_us + MOST_US))
+        self._ask(PASS, until_us=min(until_us, self.chip.now_us + MAX_PASS_US))
         return max(self.now_us, self.chip.now_us)
 
     def asks(self):
