@@ -30,7 +30,8 @@ const UNASKED: Micros = Micros::from_millis(60_000);
 const HELD: Micros = Micros::from_millis(600_000);
 
 /// Whom the BitScope is for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, defmt::Format)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub(crate) enum Want {
     /// Nobody.
     Nothing,
@@ -43,14 +44,16 @@ pub(crate) enum Want {
 }
 
 /// What is to be done once.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, defmt::Format)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub(crate) enum Order {
     CaptureNow,
     Calibrate { grid: u8 },
 }
 
 /// How the button was pressed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, defmt::Format)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum Press {
     /// Capture now: ends the wait for the trigger; a second one before there is a trace takes it back.
     Short,
@@ -59,7 +62,8 @@ pub enum Press {
 }
 
 /// What the uplink carries.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, defmt::Format)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub(crate) enum Mode {
     /// Bytes of the BitScope.
     PassThrough,

@@ -98,7 +98,7 @@ async fn carry(
         let count = device.bulk_in(&mut packet).await?;
         if packet.get(1).is_some_and(|status| count >= STATUS_BYTES && status & OVERRUN != 0) {
             if counts.overruns() == 0 {
-                defmt::warn!("the first bytes since power-up that the FT232 has lost");
+                log!(warn, "the first bytes since power-up that the FT232 has lost");
             }
             counts.overran();
         }

@@ -48,6 +48,16 @@
 //! flash must be one whose bits may be cleared a second time (`MultiwriteNorFlash`), with sectors of 4096 bytes.
 #![cfg_attr(not(any(test, feature = "fake")), no_std)]
 
+/// Writes the firmware's log: a level of defmt, a text and its arguments. A computer's build has none.
+macro_rules! log {
+    ($level:ident, $text:literal $(, $argument:expr)*) => {{
+        #[cfg(feature = "defmt")]
+        defmt::$level!($text $(, $argument)*);
+        #[cfg(not(feature = "defmt"))]
+        let _ = ($(&$argument,)*);
+    }};
+}
+
 pub mod button;
 pub mod control;
 pub mod events;

@@ -22,7 +22,8 @@ pub const OUTGOING_BYTES: usize = 256;
 const MAX_PORTS: usize = 3;
 
 /// What is plugged into the USB socket.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, defmt::Format)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum Plugged {
     /// Nothing that can be used.
     Not(UsbState),
@@ -103,7 +104,8 @@ impl PlugWatch<'_> {
 }
 
 /// The BitScope was unplugged, or the bus failed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, defmt::Format)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Unplugged;
 
 impl fmt::Display for Unplugged {

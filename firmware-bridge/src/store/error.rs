@@ -3,7 +3,8 @@
 use core::fmt;
 
 /// Why something cannot be stored or read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, defmt::Format)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum StoreError {
     /// No more traces can be kept, and none may be dropped.
     Full,

@@ -38,7 +38,8 @@ pub struct StoreLayout {
 }
 
 /// A range of flash that no store can be in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, defmt::Format)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum LayoutError {
     /// It does not begin and end with a sector.
     Sectors,

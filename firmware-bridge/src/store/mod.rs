@@ -56,7 +56,8 @@ use ring::Ring;
 pub use settings::StoredJob;
 
 /// How many traces to keep, and what happens when so many are kept.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, defmt::Format)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Keep {
     /// At the most so many; none: as many as there is room for.
     pub traces: Option<u16>,
@@ -73,7 +74,8 @@ impl Keep {
 }
 
 /// Where a trace goes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, defmt::Format)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum Place {
     /// Flash: it outlasts power failures.
     Flash,

@@ -17,7 +17,8 @@ use super::error::StoreError;
 use super::layout::StoreLayout;
 
 /// The job as it is stored.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, defmt::Format)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct StoredJob {
     /// The job.
     pub job: Job,

@@ -114,9 +114,9 @@ pub async fn serve<S: Socket>(
         let is_new = line.set_plugged(Plugged::Not(state));
         match state {
             UsbState::Unsupported { vendor, product, .. } if is_new => {
-                defmt::warn!("an unsupported device is plugged in: {:04x}:{:04x}", vendor, product);
+                log!(warn, "an unsupported device is plugged in: {:04x}:{:04x}", vendor, product);
             }
-            state if is_new && state.is_fault() => defmt::warn!("the USB device is of no use: {}", state),
+            state if is_new && state.is_fault() => log!(warn, "the USB device is of no use: {}", state),
             _ => {}
         }
         if state != UsbState::Empty {
@@ -153,7 +153,7 @@ async fn wait_for<S: Socket>(
         pulse.beat(now_ms());
         *short_stays = short_stays.saturating_add(1);
         if *short_stays >= MAX_SHORT_STAYS && line.set_plugged(Plugged::Not(UsbState::Unsteady)) {
-            defmt::warn!("the USB device is of no use: {}", UsbState::Unsteady);
+            log!(warn, "the USB device is of no use: {}", UsbState::Unsteady);
             note(UsbState::Unsteady);
         }
     }
@@ -184,7 +184,7 @@ async fn connected<S: Socket>(
     pulse.beat(now_ms());
     let configured = S::configure(&mut device, CONFIGURATION).await;
     configured.map_err(|error| refused((UsbStep::Configuration, error)))?;
-    defmt::info!("an FT232 is plugged in");
+    log!(info, "an FT232 is plugged in");
     if !is_unsteady {
         ready();
     }
@@ -200,11 +200,11 @@ async fn connected<S: Socket>(
     counts.retried(retries.take());
     match end {
         Either::First(Err((step, error))) if error != UsbError::Gone => {
-            defmt::warn!("the bus failed: {}", error);
+            log!(warn, "the bus failed: {}", error);
             Err(UsbState::Refused { step, error })
         }
         _ => {
-            defmt::info!("the FT232 was unplugged");
+            log!(info, "the FT232 was unplugged");
             Err(UsbState::Empty)
         }
     }
