@@ -30,7 +30,7 @@ fn what_is_printed_is_read_back() {
 fn what_is_wrong_is_named() {
     for (query, message) in [
         ("A", "\"A\" gives no value: write KEY=VALUE"),
-        ("A=sine", "A: sine needs a frequency"),
+        ("A=sine", "A: sine needs a frequency: write it like sine 1kHz 0..3V phase=25%"),
         ("noise=1s", "noise: \"s\" in \"1s\" is not understood: write it like 3.3V or 500mV"),
         ("noise=-1V", "noise cannot be \"-1V\": it must be 0 or more"),
         ("clock=slow", "clock cannot be \"slow\": it must be real or fast"),

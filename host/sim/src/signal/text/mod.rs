@@ -12,6 +12,26 @@ use scopething_waveform::quantity::{self, QuantityError, Unit};
 /// Pulses of a train at the most: each is looked at when a crossing is searched.
 const MAX_PULSES: f64 = 256.0;
 
+/// Each kind of signal with all that it takes, as a user would write it.
+const EXAMPLES: [(&str, &str); 12] = [
+    ("dc", "dc 1.5V"),
+    ("sine", "sine 1kHz 0..3V phase=25%"),
+    ("triangle", "triangle 1kHz 0..3V 30% phase=25%"),
+    ("square", "square 1kHz 0..3V 30% phase=25%"),
+    ("ramp", "ramp 1kHz 0..3V phase=25%"),
+    ("sawtooth", "sawtooth 1kHz 0..3V phase=25%"),
+    ("exponential", "exponential 1kHz 0..3V 30% phase=25%"),
+    ("pulse", "pulse 1kHz 10us 0..3V count=3 spacing=20us phase=25%"),
+    ("noise", "noise 0..3V"),
+    ("uart", "uart 9600 text=hello gap=1ms"),
+    ("i2c", "i2c sda 100kHz address=0x50 data=00ff gap=1ms"),
+    ("spi", "spi mosi 1MHz data=00ff gap=1ms"),
+];
+
+fn example(kind: &str) -> &'static str {
+    EXAMPLES.iter().find(|(name, _)| *name == kind).map_or("", |(_, example)| example)
+}
+
 /// Why a text is not a signal.
 #[derive(Debug, Clone, PartialEq)]
 pub enum SignalError {
@@ -56,8 +76,12 @@ impl fmt::Display for SignalError {
                  noise, uart, i2c, spi or \
                  file:PATH#CHANNEL"
             ),
-            Self::Missing { kind, what } => write!(f, "{kind} needs {what}"),
-            Self::Unexpected { kind, part } => write!(f, "{kind} has no use for \"{part}\""),
+            Self::Missing { kind, what } => {
+                write!(f, "{kind} needs {what}: write it like {}", example(kind))
+            }
+            Self::Unexpected { kind, part } => {
+                write!(f, "{kind} has no use for \"{part}\": write it like {}", example(kind))
+            }
             Self::Quantity(error) => error.fmt(f),
             Self::Impossible { what, must_be } => write!(f, "the {what} must be {must_be}"),
             Self::Playback(error) => error.fmt(f),

@@ -33,14 +33,22 @@ fn what_is_wrong_is_named() {
              noise, uart, i2c, spi or \
               file:PATH#CHANNEL",
         ),
-        ("sine", "sine needs a frequency"),
+        ("sine", "sine needs a frequency: write it like sine 1kHz 0..3V phase=25%"),
         ("sine 0", "the frequency must be above 0"),
-        ("dc", "dc needs a voltage"),
+        ("dc", "dc needs a voltage: write it like dc 1.5V"),
         ("sine 1kHz 0..3A", "\"A\" in \"3A\" is not understood: write it like 3.3V or 500mV"),
-        ("sine 1kHz 30%", "sine has no use for \"30%\""),
+        ("sine 1kHz 30%", "sine has no use for \"30%\": write it like sine 1kHz 0..3V phase=25%"),
+        (
+            "square 1kHz duty=30%",
+            "square has no use for \"duty=30%\": write it like square 1kHz 0..3V 30% phase=25%",
+        ),
         ("square 1kHz 130%", "the duty must be from 0% to 100%"),
-        ("i2c 100kHz data=00", "i2c needs a line: scl or sda; clk, mosi, miso or cs"),
-        ("spi clk 1MHz", "spi needs data=HEX or text=TEXT"),
+        (
+            "i2c 100kHz data=00",
+            "i2c needs a line: scl or sda; clk, mosi, miso or cs: \
+             write it like i2c sda 100kHz address=0x50 data=00ff gap=1ms",
+        ),
+        ("spi clk 1MHz", "spi needs data=HEX or text=TEXT: write it like spi mosi 1MHz data=00ff gap=1ms"),
         ("uart 9600 data=0", "the data must be pairs of hex digits"),
         ("i2c scl 100kHz address=0x80 data=00", "the address must be two hex digits up to 0x7f"),
         ("pulse 1kHz 2ms", "the train of pulses must be shorter than the period"),
@@ -48,6 +56,14 @@ fn what_is_wrong_is_named() {
         ("pulse 1kHz 1us spacing=1us", "the spacing must be longer than a pulse"),
     ] {
         assert_eq!(parse(text).unwrap_err().to_string(), message, "{text}");
+    }
+}
+
+#[test]
+fn examples_of_errors_are_signals_of_their_kind() {
+    for (kind, example) in super::EXAMPLES {
+        assert!(example.starts_with(kind), "{example}");
+        parse(example).unwrap_or_else(|error| panic!("{example}: {error}"));
     }
 }
 
