@@ -21,6 +21,7 @@ extern crate std;
 
 mod generate;
 mod link;
+mod link_error;
 mod memory;
 mod request;
 mod scope;

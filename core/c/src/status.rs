@@ -6,7 +6,7 @@ use core::fmt;
 use scopething_core::plan::{ClockError, PlanError, WaveformError};
 use scopething_core::scope::{GenerateError, Recovery, ScopeError, ScopeErrorKind, Stage};
 
-use crate::link::LinkError;
+use crate::link_error::LinkError;
 
 /// How a function ended. The numbers are those of libscopething.
 #[repr(C)]

@@ -8,7 +8,8 @@ use scopething_core::plan::{AnalogChannel, CapturePlan, Channel};
 use scopething_core::scope::{CaptureOptions, ScopeError};
 use scopething_core::trace::{EndReason, SampleTimes, Series, Trace, TraceBuffer, fill};
 
-use crate::link::{Driver, LinkError};
+use crate::link::Driver;
+use crate::link_error::LinkError;
 use crate::memory::{Out, Text, field, room};
 use crate::request::{self, ScopethingCoreRequest};
 use crate::scope::{ScopethingCoreScope, with};

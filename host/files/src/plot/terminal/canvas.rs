@@ -112,14 +112,6 @@ fn braille(bits: u8) -> char {
     char::from_u32(BRAILLE + u32::from(pattern)).unwrap_or(' ')
 }
 
-/// A character over another one: the dots of two braille characters are joined.
-#[must_use]
-pub fn joined(below: char, above: char) -> char {
-    let dots = |character: char| u32::from(character).checked_sub(BRAILLE).filter(|dots| *dots <= 0xff);
-    let both = dots(below).zip(dots(above)).and_then(|(one, other)| char::from_u32(BRAILLE + (one | other)));
-    both.unwrap_or(above)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -10,8 +10,8 @@ mod style;
 
 use screen::Screen;
 
-pub use canvas::{Canvas, joined};
-pub use screen::Ink;
+pub use canvas::Canvas;
+pub use screen::{Ink, joined};
 pub use style::{Colour, Glyphs, Shade, Style};
 
 use super::annotation::AnnotationLane;

@@ -1,10 +1,17 @@
 //! A field of coloured characters.
 
-use super::canvas::joined;
 use super::style::{Colour, Shade, Style};
 
 /// The first braille pattern, the one without dots; each of the next eight bits adds a dot.
 pub(super) const BRAILLE: u32 = 0x2800;
+
+/// A character over another one: the dots of two braille characters are joined.
+#[must_use]
+pub fn joined(below: char, above: char) -> char {
+    let dots = |character: char| u32::from(character).checked_sub(BRAILLE).filter(|dots| *dots <= 0xff);
+    let both = dots(below).zip(dots(above)).and_then(|(one, other)| char::from_u32(BRAILLE + (one | other)));
+    both.unwrap_or(above)
+}
 
 /// What a character belongs to, which decides its colour.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
