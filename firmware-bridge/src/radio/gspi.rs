@@ -13,7 +13,7 @@ const ADDRESS_BIT: u32 = 11;
 /// Of an address within the window: all 32 bits at once.
 const WHOLE: u32 = 0x8000;
 
-/// The four wires between the processor and the radio. A level stays for at least 20 ns before the next is set.
+/// The four wires between the processor and the radio.
 pub trait Wires {
     /// Switches the radio on, or off: `WL_REG_ON`.
     fn set_power(&mut self, on: bool);
@@ -21,13 +21,13 @@ pub trait Wires {
     /// Selects it: its chip select is low.
     fn set_selected(&mut self, selected: bool);
 
-    /// Sets the level of the clock.
+    /// Sets the level of the clock, which stays for at least 10 ns.
     fn set_clock(&mut self, high: bool);
 
     /// Drives the data line to a level, or lets go of it (none).
     fn set_data(&mut self, level: Option<bool>);
 
-    /// Whether the data line is high, at least 20 ns after the clock has changed.
+    /// Whether the data line is high, looked at no sooner than 40 ns after the clock has changed.
     fn is_data_high(&mut self) -> bool;
 
     /// Drives none of them any more, so that the radio is off and others may have them.
@@ -70,14 +70,14 @@ impl Register {
 
 /// The bus to a radio.
 #[derive(Debug)]
-pub(super) struct Gspi<W> {
-    wires: W,
+pub(super) struct Gspi<'w, W> {
+    wires: &'w mut W,
     /// Words are of 16 bits, the low half of 32 first.
     has_half_words: bool,
 }
 
-impl<W: Wires> Gspi<W> {
-    pub(super) fn new(wires: W) -> Self {
+impl<'w, W: Wires> Gspi<'w, W> {
+    pub(super) fn new(wires: &'w mut W) -> Self {
         Self { wires, has_half_words: true }
     }
 

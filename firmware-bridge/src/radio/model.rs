@@ -261,8 +261,9 @@ impl Chip {
             // What is above a byte is of no meaning.
             (1, 0x1_000e, 1) => 0xaaaa_aa08 | u32::from(self.clock_runs()) << 6,
             (1, 0x8000..=0xffff, 4) => match self.backplane(address).wrapping_sub(CHIP_COMMON) {
-                0 if self.kind == Kind::Other => 0x1540_0000 | 43438,
-                0 => 0x1540_0000 | 43439,
+                0 if self.kind == Kind::Other => 0x1540_a9a6,
+                // 43439, below its revision and package.
+                0 => 0x1540_a9af,
                 0x64 => self.levels,
                 0x68 => self.driven,
                 0x6c => self.others,

@@ -70,7 +70,10 @@ impl fmt::Display for BoardSettingsError {
                 )
             }
             Self::RadioPin { gpio } => {
-                write!(f, "GPIO {gpio} leads to the radio, whose LED is asked for: give another pin, or another LED")
+                write!(
+                    f,
+                    "GPIO {gpio} leads to the radio, whose LED is asked for: give another pin, or another LED"
+                )
             }
             Self::SamePin { gpio } => write!(f, "GPIO {gpio} is given twice: give two"),
         }
@@ -130,7 +133,8 @@ mod tests {
     fn taken_pins_and_other_rates_are_refused() {
         let right = BoardSettings::default();
         assert_eq!(right.check(), Ok(()));
-        let other = BoardSettings { led: Led::None, trigger_out: Some(4), trigger_in: Some(5), baud: 921_600 };
+        let other =
+            BoardSettings { led: Led::None, trigger_out: Some(4), trigger_in: Some(5), baud: 921_600 };
         assert_eq!(other.check(), Ok(()));
         for gpio in [0, 3, 23, 24, 29, 255] {
             let settings = BoardSettings { trigger_out: Some(gpio), ..right };

@@ -1,8 +1,8 @@
 //! Reports of a bridge, as text and as JSON.
 
 use scopething_core::link::bridge::{
-    BoardSettings, FlashChip, FlashSize, Job, Led, RECORD_VERSION, Repeat, StoreStatus, StoredTrace, TimedEvent,
-    ToFlash, WhenFull, wear,
+    BoardSettings, FlashChip, FlashSize, Job, Led, RECORD_VERSION, Repeat, StoreStatus, StoredTrace,
+    TimedEvent, ToFlash, WhenFull, wear,
 };
 use scopething_core::plan::CaptureRequest;
 use scopething_core::time::{Instant, Micros};

@@ -214,8 +214,7 @@ async fn board_is_set_without_a_rebuild() {
 async fn led_of_a_pico_w_is_set() {
     let url = serve("A=dc,1V");
     bridge(&url, "board --led radio --trigger-out 6").await;
-    let kept =
-        serde_json::json!({"baud": 1_000_000, "led": "radio", "trigger_out": 6, "trigger_in": null});
+    let kept = serde_json::json!({"baud": 1_000_000, "led": "radio", "trigger_out": 6, "trigger_in": null});
     assert_eq!(json(&bridge(&url, "board --json").await), kept);
     assert!(bridge(&url, "board").await.contains("Pico W"));
     let finished = scopething(&["bridge", "board", "--trigger-in", "25", "--url", &url]).await;
