@@ -2,7 +2,8 @@
 //! any program is loaded into it.
 //!
 //! The radio is switched on for that, its gSPI set up ([`gspi`]), and the clock of its registers requested; the pin belongs to
-//! the core `ChipCommon`, whose registers are on its backplane. Its processors stay in reset, and nothing is sent by radio.
+//! the core `ChipCommon`, whose registers are on its backplane. Its processor gets no program, and nothing is sent by
+//! radio.
 
 mod gspi;
 #[cfg(test)]

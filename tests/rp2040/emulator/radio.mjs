@@ -26,6 +26,24 @@ const numberOf = (bits) => bits.reduce((word, bit) => ((word << 1) | bit) >>> 0,
 const bitsOf = (word) => Array.from({ length: 32 }, (_, at) => (word >>> (31 - at)) & 1);
 const hex = (number) => `0x${number.toString(16)}`;
 
+/** A pin without a chip of rp2040js: what drives it sets its fields, and calls `listener` with the `value` that they give. */
+export class LoosePin {
+  outputEnable = false;
+
+  outputValue = false;
+
+  listener = () => {};
+
+  addListener(listener) {
+    this.listener = listener;
+  }
+
+  /** Low, high, or not driven. */
+  get value() {
+    return this.outputEnable ? Number(this.outputValue) : 2;
+  }
+}
+
 export class Radio {
   /** `onLed(lit)` is called when the LED changes. Without `hasClock` the clock that is requested never runs. */
   constructor({ hasClock = true } = {}) {
@@ -34,7 +52,6 @@ export class Radio {
     /** How often it was switched on, and the longest time that one access took. */
     this.starts = 0;
     this.longestNanos = 0;
-    this.offSince = -Infinity;
   }
 
   /** Solders it to a chip that starts; `now()` is the time in nanoseconds. */
@@ -87,6 +104,7 @@ export class Radio {
     this.on = true;
     this.starts += 1;
     this.onSince = this.now();
+    this.clockChanged = -Infinity;
     this.settings = 0;
     this.delay = null;
     this.window = [0, 0, 0];

@@ -49,6 +49,8 @@ test('the LED of a Pico W shows what that of a Pico does', async (t) => {
   assert.ok(radio.longestNanos > 0 && radio.longestNanos < LIMIT_NANOS);
   assert.equal(radio.starts, 1);
   assert.ok(!(await logs(bench)).includes('LED'));
+  const { out } = await bench.host(['bridge', 'status', '--url', bench.bridge, '--json']);
+  assert.deepEqual(JSON.parse(out).line, { overruns: 0, framing: 0 });
 });
 
 test('captures go on where no radio answers, and the log has it', async (t) => {
@@ -76,4 +78,24 @@ test('a radio whose clock does not start is let go', async (t) => {
   await flashes(bench.board, 2);
   assert.deepEqual([radio.starts, radio.on, bench.board.ledChanges.length], [2, false, 0]);
   assert.match(await logs(bench), /LED: the clock of the radio does not start/);
+});
+
+test('accesses of the radio do not disturb a BitScope at two pins', async (t) => {
+  const radio = new Radio();
+  const bench = await Bench.openOneCable(t, { radio });
+  const { board } = bench;
+  await useRadio(bench);
+  await bench.plug();
+  await board.run(() => bench.device.readied === 1, 3, 'the FT232 being readied');
+  const { suspensions } = board.wire;
+  await bench.configure('--repeat', 2);
+  await board.run(() => board.log.some(({ text }) => text === 'now Finished'), 20, 'the traces');
+  assert.ok(board.ledChanges.length > 0);
+  assert.equal(board.wire.suspensions, suspensions);
+  const { out, err, code } = await bench.host(['bridge', 'status', '--url', bench.bridge, '--json']);
+  assert.equal(code, 0, err);
+  const { usb, captures } = JSON.parse(out);
+  assert.deepEqual([captures, usb.retries, usb.failures], [2, 0, 0]);
+  t.diagnostic(`an access takes ${(radio.longestNanos / 1e3).toFixed(0)} us at the most`);
+  assert.ok(radio.longestNanos > 0 && radio.longestNanos < LIMIT_NANOS);
 });
