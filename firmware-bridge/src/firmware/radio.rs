@@ -64,14 +64,14 @@ impl Pins {
     }
 }
 
-fn drive(pin: u32, high: bool) {
+fn drive(pins: u32, high: bool) {
     let levels = SIO.gpio_out(0);
     if high {
-        levels.value_set().write_value(pin);
+        levels.value_set().write_value(pins);
     } else {
-        levels.value_clr().write_value(pin);
+        levels.value_clr().write_value(pins);
     }
-    SIO.gpio_oe(0).value_set().write_value(pin);
+    SIO.gpio_oe(0).value_set().write_value(pins);
 }
 
 impl Wires for Pins {
@@ -100,8 +100,10 @@ impl Wires for Pins {
         SIO.gpio_in(0).read() & DATA != 0
     }
 
-    /// As they are after a reset: pulled down, so that the radio stays off.
+    /// As they are after a reset: pulled down, so that the radio stays off. Low first: the pins of an early RP2350 do not pull a
+    /// high level down by themselves (erratum RP2350-E9).
     fn release(&mut self) {
+        drive(POWER | DATA | SELECT | CLOCK, false);
         for pin in [&mut self.power, &mut self.data, &mut self.select, &mut self.clock] {
             pin.set_as_input();
             pin.set_pull(Pull::Down);

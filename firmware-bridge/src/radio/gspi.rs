@@ -1,5 +1,5 @@
-//! gSPI bit by bit: the serial interface of a CYW43439, with one data line for both directions (its data sheet, "Generic SPI
-//! mode").
+//! gSPI bit by bit: the serial interface of a CYW43439, with one data line for both directions. Commands and edges are those of
+//! the data sheet of the CYW43362, 4.2.1; the registers, and the order of words, those of published drivers.
 
 /// How long a read of the backplane is to be prepared: bytes of no meaning that come before the value.
 pub(super) const BACKPLANE_DELAY_BYTES: u32 = 4;

@@ -1,7 +1,7 @@
 //! The LED of a Pico W or Pico 2 W, which hangs on pin `WL_GPIO0` of its radio, a CYW43439: lit by that chip's registers, before
 //! any program is loaded into it.
 //!
-//! The radio is switched on for that, its gSPI set up ([`gspi`]), and the clock of its registers requested; the pin belongs to
+//! The radio is switched on for that, its gSPI set up, and the clock of its registers requested; the pin belongs to
 //! the core `ChipCommon`, whose registers are on its backplane. Its processor gets no program, and nothing is sent by
 //! radio.
 
@@ -18,8 +18,8 @@ use gspi::{Gspi, Register};
 
 /// How often the radio is switched on before it is given up.
 const STARTS: u32 = 2;
-/// How long the power is off, and on before the first access: as the drivers of the boards' makers wait. The data sheet has
-/// 150 ms for the latter.
+/// How long the power is off, and on before the first access: as the boards' makers wait. Of the latter a related chip, the
+/// CYW43438, needs 150 ms (its data sheet, 22.1).
 const OFF: Micros = Micros::from_millis(20);
 const ON: Micros = Micros::from_millis(250);
 /// How often a register is read that is to get a value, and how long after each time.
@@ -234,7 +234,7 @@ mod tests {
 
     /// What the model would let pass is not proved by it.
     #[test]
-    fn model_notices_what_the_data_sheet_forbids() {
+    fn model_notices_what_is_forbidden() {
         assert_eq!(mistakes(ON, |bus| assert_eq!(bus.read(TEST), TEST_VALUE)), []);
         assert_eq!(mistakes(OFF, |bus| bus.write(SETTINGS, 0)).first(), Some(&Mistake::TooEarly));
         assert_eq!(mistakes(ON, |bus| bus.write(TEST, 0)), [Mistake::Register(0x14)]);

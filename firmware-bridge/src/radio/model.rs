@@ -1,5 +1,5 @@
-//! A CYW43439 at the pins, for tests: strict where its data sheet is, and adverse where that leaves something open. Its clock is
-//! the test's.
+//! A CYW43439 at the pins, for tests: strict where data sheets of its family are, and published drivers alike; adverse where
+//! these leave something open. Its clock is the test's.
 
 use core::cell::{Cell, RefCell};
 use std::collections::VecDeque;
@@ -10,7 +10,8 @@ use scopething_core::time::{Clock, Instant};
 
 use super::Wires;
 
-/// Microseconds: off for so long before power-up, on before the first access, and until the clock runs that is requested.
+/// Microseconds: off for so long before power-up, on before the first access (CYW43438 data sheet, 22.1), and until the clock
+/// runs that is requested.
 const MIN_OFF: u64 = 10_000;
 const MIN_ON: u64 = 150_000;
 const CLOCK_STARTS: u64 = 3_000;

@@ -1,8 +1,8 @@
 // The radio of a Pico W, a CYW43439, at its pins: power, gSPI, and the registers that drive the pin with the LED. No program runs
 // in it.
 //
-// After its data sheet (power-up, generic SPI mode), and where that leaves something open, adverse: what differs between its modes is
-// of no use to a program that does not set them. What it forbids ends the emulation with an error.
+// After data sheets of its family (CYW43362, 4.2.1: gSPI; CYW43438, 22.1: power-up) and what published drivers have alike; adverse
+// where these leave something open. What they forbid ends the emulation with an error.
 
 /** The pins of the board that lead to it. */
 const [POWER, DATA, SELECT, CLOCK] = [23, 24, 25, 29];

@@ -211,7 +211,7 @@ function radioAtPins() {
   return Object.assign(parts, { drive, send, read, powerUp });
 }
 
-// Read 4 bytes of 0x14 by function 0 with the halves of each word swapped, as the drivers of Pico W send it first.
+// Read 4 bytes of 0x14 by function 0 with the halves of each word swapped, as drivers of a Pico W send it first.
 const READ_TEST = 0xa0044000;
 const TEST_SWAPPED = [...(0xbeadfeed).toString(2)].map(Number);
 
@@ -235,7 +235,7 @@ test('radio: its test register is read by one order of bits and edges alone', ()
   assert.throws(() => whole.read(false), /nothing drives a bit/);
 });
 
-test('radio: what its data sheet forbids ends the emulation', () => {
+test('radio: what is forbidden ends the emulation', () => {
   assert.throws(() => radioAtPins().powerUp({ data: 1 }), /SDIO/);
   assert.throws(() => radioAtPins().powerUp({ off: 5e6 }), /off too short/);
   assert.throws(() => radioAtPins().powerUp({ on: 100e6 }), /before it is ready/);
