@@ -239,13 +239,11 @@ fn pin(text: &str) -> Result<Pin, String> {
 }
 
 fn led(text: &str) -> Result<Led, String> {
-    match text {
-        "radio" => Ok(Led::Radio),
-        _ => {
-            let pin = pin(text).map_err(|error| format!("{error}; or radio, on a Pico W"))?;
-            Ok(pin.0.map_or(Led::None, Led::Pin))
-        }
+    if text == "radio" {
+        return Ok(Led::Radio);
     }
+    let pin = pin(text).map_err(|error| format!("{error}; or radio, on a Pico W"))?;
+    Ok(pin.0.map_or(Led::None, Led::Pin))
 }
 
 fn to_flash(text: &str) -> Result<ToFlash, String> {
