@@ -68,6 +68,7 @@ pub mod ftdi;
 pub mod job;
 pub mod led;
 pub mod log;
+pub mod radio;
 pub mod scope_link;
 pub mod store;
 pub mod uplink;

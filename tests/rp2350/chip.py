@@ -62,6 +62,8 @@ class Sio(Block):
         self.claimed = set()
         # When each pin changed, and to what.
         self.changes = []
+        # That of a Pico 2 W.
+        self.radio = None
 
     def read(self, offset):
         if 0x100 <= offset < 0x180:
@@ -72,7 +74,7 @@ class Sio(Block):
             return 1 << lock
         if offset not in (0, 4, 0x10, 0x30):
             raise Fault(f"read of SIO at {offset:#x}")
-        return self.peek(offset)
+        return self.radio.levels(self.chip) if offset == 4 and self.radio else self.peek(offset)
 
     def write(self, offset, value):
         if 0x100 <= offset < 0x180:
@@ -85,6 +87,8 @@ class Sio(Block):
         self.registers[register] = ALIASES[self.OUTPUT[offset]](old, value)
         if register == 0x10 and old != self.registers[register]:
             self.changes.append((self.chip.now_us, self.registers[register]))
+        if self.radio:
+            self.radio.drive(self.chip, self.peek(0x10), self.peek(0x30))
 
 
 class Identity(Block):

@@ -11,6 +11,7 @@ mod log;
 #[cfg(feature = "one-cable")]
 mod one_cable;
 mod panel;
+mod radio;
 mod restart;
 #[cfg(not(feature = "one-cable"))]
 mod two_cables;
@@ -28,7 +29,7 @@ use scopething_bridge::job::Runner;
 use scopething_bridge::scope_link::ScopePort;
 use scopething_bridge::store::{Store, StoreMemory, StoredJob, fit_layout};
 use scopething_bridge::uplink::{About, Uplink};
-use scopething_core::link::bridge::{BoardSettings, Event, Failure, FlashChip, FlashSize, Restart};
+use scopething_core::link::bridge::{BoardSettings, Event, Failure, FlashChip, FlashSize, Led, Restart};
 use scopething_core::scope::LinkProfile;
 use scopething_core::time::Micros;
 use scopething_core::trace::TraceBuffer;
@@ -146,11 +147,20 @@ async fn main(spawner: Spawner) {
     let Some(port) = LINE.port() else { panic!("the line has no port") };
     let runner = Runner::new(bridge, port, BoardClock, PROFILE, TRACE.take());
     let runner = RUNNER.init(runner.wrapping_long_work(|work| lines::keeping_awake(work)));
-    let (led, trigger) = (settings.led.map(output), settings.trigger_out.map(output));
+    let light = match settings.led {
+        Led::None => panel::Light::None,
+        Led::Pin(gpio) => panel::Light::Pin(output(gpio)),
+        Led::Radio => {
+            let pins = radio::Pins::new(board.PIN_23, board.PIN_24, board.PIN_25, board.PIN_29);
+            spawn(spawner, radio::light(pins));
+            panel::Light::Radio
+        }
+    };
+    let trigger = settings.trigger_out.map(output);
     lines.run(spawner, &settings, uplink, bridge);
     spawn(spawner, run(runner));
     let Some(watch) = LINE.watch() else { panic!("the line has no watch") };
-    spawn(spawner, panel::show(led, trigger, bridge, watch));
+    spawn(spawner, panel::show(light, trigger, bridge, watch));
     #[cfg(feature = "rp2040")]
     spawn(spawner, panel::press(board.BOOTSEL, bridge));
     if let Some(gpio) = settings.trigger_in {

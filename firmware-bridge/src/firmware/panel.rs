@@ -3,7 +3,7 @@
 use embassy_futures::select::{Either3, select3};
 #[cfg(feature = "rp2040")]
 use embassy_rp::Peri;
-use embassy_rp::gpio::{Input, Level, Output};
+use embassy_rp::gpio::{Input, Output};
 #[cfg(feature = "rp2040")]
 use embassy_rp::peripherals::BOOTSEL;
 use embassy_time::Timer;
@@ -19,14 +19,33 @@ use scopething_core::time::Clock as _;
 
 use super::board::{self, BoardBridge, LINE};
 use super::clock::{BoardClock, now_ms};
+use super::radio;
 
 /// How long the trigger output is high at least after a trace.
 const PULSE_MS: u32 = 1;
 
+/// What lights the LED.
+pub(super) enum Light {
+    /// There is no LED.
+    None,
+    Pin(Output<'static>),
+    Radio,
+}
+
+impl Light {
+    fn set(&mut self, lit: bool) {
+        match self {
+            Self::None => {}
+            Self::Pin(pin) => pin.set_level(lit.into()),
+            Self::Radio => radio::set(lit),
+        }
+    }
+}
+
 /// Drives the LED and the trigger output, if there are such.
 #[embassy_executor::task]
 pub(super) async fn show(
-    mut led: Option<Output<'static>>,
+    mut light: Light,
     mut trigger: Option<Output<'static>>,
     bridge: &'static BoardBridge,
     mut plug: PlugWatch<'static>,
@@ -39,9 +58,7 @@ pub(super) async fn show(
     let mut rose: Option<u32> = None;
     loop {
         let (lit, mut change_ms) = pattern.at(now_ms().wrapping_sub(began));
-        if let Some(led) = &mut led {
-            led.set_level(if lit { Level::High } else { Level::Low });
-        }
+        light.set(lit);
         if let Some(trigger) = &mut trigger {
             let captured = core::mem::replace(&mut captures, bridge.captures()) != captures;
             if captured {

@@ -334,6 +334,7 @@ mod tests {
     use crate::fake::FakeFlash;
     use embassy_futures::block_on;
     use scopething_core::device::BS05;
+    use scopething_core::link::bridge::Led;
     use scopething_core::plan::Channel;
 
     fn layout() -> StoreLayout {
@@ -369,11 +370,14 @@ mod tests {
             store_in_both(&mut chip, &layout(), BOARD, &bytes).await.unwrap();
             let settings = board(&mut chip, &layout()).await.unwrap();
             let expected =
-                BoardSettings { baud: 115_200, led: Some(22), trigger_out: Some(6), trigger_in: None };
+                BoardSettings { baud: 115_200, led: Led::Pin(22), trigger_out: Some(6), trigger_in: None };
             assert_eq!(settings, Some(expected));
             let with_input = BoardSettings { trigger_in: Some(7), ..expected };
             set_board(&mut chip, &layout(), &with_input).await.unwrap();
             assert_eq!(board(&mut chip, &layout()).await.unwrap(), Some(with_input));
+            let with_radio = BoardSettings { led: Led::Radio, ..with_input };
+            set_board(&mut chip, &layout(), &with_radio).await.unwrap();
+            assert_eq!(board(&mut chip, &layout()).await.unwrap(), Some(with_radio));
         });
     }
 }

@@ -160,9 +160,11 @@ function bootCrc(bytes) {
 export class Board {
   /**
    * `uart` is what is wired to GP0 and GP1: `send(byte)`, `next()`, `waiting()`, `flush()`, `undriven`. With `computer`, a
-   * `CdcHost`, that is in the USB socket instead, and the USB devices that are plugged in are at these pins.
+   * `CdcHost`, that is in the USB socket instead, and the USB devices that are plugged in are at these pins. With a `Radio` it is
+   * a Pico W, whose LED is there.
    */
-  constructor({ elf, uart = NOTHING_WIRED, computer = null, flash = new Flash(), paced = true, usbQuirks = {} }) {
+  constructor({ elf, uart = NOTHING_WIRED, computer = null, radio = null, flash = new Flash(), paced = true, usbQuirks = {} }) {
+    this.radio = radio;
     this.computer = computer;
     this.usbQuirks = usbQuirks;
     /** What becomes of each packet on the USB: see `UsbHost`. */
@@ -326,11 +328,16 @@ export class Board {
       timer.enable = false;
       this.restart = { sram: chip.sram, scratch: scratchData, reason };
     };
-    chip.gpio[LED_PIN].addListener(() => {
-      const { outputEnable, outputValue } = chip.gpio[LED_PIN];
-      const lit = outputEnable && outputValue;
-      if (lit !== this.led) this.ledChanges.push({ nanos: this.nanos, lit });
-    });
+    if (this.radio) {
+      this.radio.onLed = (lit) => this.ledChanges.push({ nanos: this.nanos, lit });
+      this.radio.attach(chip, () => this.nanos);
+    } else {
+      chip.gpio[LED_PIN].addListener(() => {
+        const { outputEnable, outputValue } = chip.gpio[LED_PIN];
+        const lit = outputEnable && outputValue;
+        if (lit !== this.led) this.ledChanges.push({ nanos: this.nanos, lit });
+      });
+    }
   }
 
   /** The board with one cable: the computer in its socket, the BitScope at two pins. */

@@ -41,19 +41,19 @@ export function unlikeness(capture, other) {
 
 export class Bench {
   /** `signals` are the simulator's arguments. */
-  static async open(t, { signals = ['--signal', 'A=sine 1kHz 0..3V'], flash, usbQuirks } = {}) {
+  static async open(t, { signals = ['--signal', 'A=sine 1kHz 0..3V'], flash, radio, usbQuirks } = {}) {
     const scope = await simulate(PROGRAM, signals, 'ignore');
     const uart = await UartPort.listen();
-    const bench = new Bench(scope, uart, new Board({ elf, uart, flash, usbQuirks }));
+    const bench = new Bench(scope, uart, new Board({ elf, uart, radio, flash, usbQuirks }));
     t.after(() => bench.close());
     return bench;
   }
 
   /** A board whose computer is in its socket, the BitScope at two pins. */
-  static async openOneCable(t, { signals = SQUARE, flash } = {}) {
+  static async openOneCable(t, { signals = SQUARE, flash, radio } = {}) {
     const scope = await simulate(PROGRAM, signals, 'ignore');
     const computer = await CdcHost.listen();
-    const bench = new Bench(scope, null, new Board({ elf: new Elf(ONE_CABLE), computer, flash }));
+    const bench = new Bench(scope, null, new Board({ elf: new Elf(ONE_CABLE), computer, radio, flash }));
     t.after(() => bench.close());
     return bench;
   }

@@ -5,6 +5,7 @@ import { SimulationClock } from '../node_modules/rp2040js/dist/esm/clock/simulat
 import { decodeFrame } from '../emulator/defmt.mjs';
 import { Flash, MIB, PowerCut, TYPICAL } from '../emulator/flash.mjs';
 import { Ft232 } from '../emulator/ft232.mjs';
+import { LoosePin, Radio } from '../emulator/radio.mjs';
 
 function ft232(options) {
   const clock = new SimulationClock();
@@ -172,4 +173,83 @@ test('log: rzCOBS as its specification has it', () => {
   assert.deepEqual([...decodeFrame([0x01, 0x02, 0x7c])], [1, 2, 0, 0, 0, 0, 0]);
   assert.deepEqual([...decodeFrame([1, 2, 3, 4, 5, 6, 7, 0x80])], [1, 2, 3, 4, 5, 6, 7, 0]);
   assert.throws(() => decodeFrame([0x00]));
+});
+
+/** A radio at pins that are driven by hand: power, data, select, clock. */
+function radioAtPins() {
+  const gpio = Array.from({ length: 30 }, () => new LoosePin());
+  const radio = new Radio();
+  const parts = { radio, nanos: 0 };
+  radio.attach({ gpio }, () => parts.nanos);
+  const drive = (at, level) => {
+    parts.nanos += 50;
+    Object.assign(gpio[at], { outputEnable: level !== undefined, outputValue: level === 1 });
+    gpio[at].listener(gpio[at].value);
+  };
+  const pulse = () => [1, 0].forEach((level) => drive(29, level));
+  const send = (word) => {
+    for (let bit = 31; bit >= 0; bit -= 1) {
+      drive(24, (word >>> bit) & 1);
+      pulse();
+    }
+  };
+  const read = (isLate) => Array.from({ length: 32 }, () => {
+    if (isLate) drive(29, 1);
+    parts.nanos += 50;
+    const bit = Number(gpio[24].rawInputValue);
+    if (!isLate) drive(29, 1);
+    drive(29, 0);
+    return bit;
+  });
+  const powerUp = ({ data = 0, off = 20e6, on = 250e6 } = {}) => {
+    for (const [at, level] of [[25, 1], [29, 0], [24, data]]) drive(at, level);
+    parts.nanos += off;
+    drive(23, 1);
+    parts.nanos += on;
+    drive(25, 0);
+  };
+  return Object.assign(parts, { drive, send, read, powerUp });
+}
+
+// Read 4 bytes of 0x14 by function 0 with the halves of each word swapped, as drivers of a Pico W send it first.
+const READ_TEST = 0xa0044000;
+const TEST_SWAPPED = [...(0xbeadfeed).toString(2)].map(Number);
+
+test('radio: its test register is read by one order of bits and edges alone', () => {
+  const right = radioAtPins();
+  right.powerUp();
+  right.send(READ_TEST);
+  right.drive(24, undefined);
+  assert.deepEqual(right.read(false), TEST_SWAPPED);
+  right.drive(25, 1);
+  const late = radioAtPins();
+  late.powerUp();
+  late.send(READ_TEST);
+  late.drive(24, undefined);
+  assert.notDeepEqual(late.read(true), TEST_SWAPPED);
+  // In the other order it is a write of something else.
+  const whole = radioAtPins();
+  whole.powerUp();
+  whole.send(0x4000a004);
+  whole.drive(24, undefined);
+  assert.throws(() => whole.read(false), /nothing drives a bit/);
+});
+
+test('radio: what is forbidden ends the emulation', () => {
+  assert.throws(() => radioAtPins().powerUp({ data: 1 }), /SDIO/);
+  assert.throws(() => radioAtPins().powerUp({ off: 5e6 }), /off too short/);
+  assert.throws(() => radioAtPins().powerUp({ on: 100e6 }), /before it is ready/);
+  const cut = radioAtPins();
+  cut.powerUp();
+  cut.send(READ_TEST);
+  assert.throws(() => cut.drive(25, 1), /ends after 32 bits/);
+  const both = radioAtPins();
+  both.powerUp();
+  both.send(READ_TEST);
+  assert.throws(() => both.drive(29, 1), /both the radio and the processor/);
+  const unknown = radioAtPins();
+  unknown.powerUp();
+  // A write of 4 bytes to 0x14, halves swapped: 0xc000a004.
+  unknown.send(0xa004c000);
+  assert.throws(() => unknown.send(0), /written where nothing is/);
 });

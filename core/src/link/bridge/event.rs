@@ -42,6 +42,32 @@ pub enum Event {
     },
     /// It restarts into its boot loader.
     BootLoader,
+    /// The LED at the radio stays dark, until the next start.
+    Radio(RadioFault),
+}
+
+/// Why the LED at the radio cannot be lit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub enum RadioFault {
+    /// Nothing answers where a Pico W has its radio.
+    Silent,
+    /// It answers, but its clock does not start.
+    Clock,
+    /// What answers is no CYW43439, or does not keep what is written to it.
+    Unknown,
+}
+
+impl fmt::Display for RadioFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Silent => {
+                "no radio answers: is this a Pico W? Else name a pin: a Pico has its LED at `bridge board --led 25`"
+            }
+            Self::Clock => "the clock of the radio does not start: power the board off and on",
+            Self::Unknown => "the radio is no CYW43439, or fails: name a pin with an LED, `bridge board --led 22`",
+        })
+    }
 }
 
 impl fmt::Display for Event {
@@ -70,6 +96,7 @@ impl fmt::Display for Event {
                 write!(f, "{what} nowhere: restarts")
             }
             Self::BootLoader => f.write_str("restarts into the boot loader"),
+            Self::Radio(fault) => write!(f, "LED: {fault}"),
         }
     }
 }

@@ -36,9 +36,9 @@ mod usb;
 pub mod wear;
 
 pub use bands::{Bands, BandsError};
-pub use board::{BoardSettings, BoardSettingsError};
+pub use board::{BoardSettings, BoardSettingsError, Led};
 pub use deframer::Deframer;
-pub use event::{Event, Events, TimedEvent};
+pub use event::{Event, Events, RadioFault, TimedEvent};
 pub use message::{
     Failure, Fault, FlashChip, FlashSize, Job, JobState, Records, Refusal, Repeat, Request, Response,
     Restart, Status, StoreStatus, ToFlash, WhenFull,

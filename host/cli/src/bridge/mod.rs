@@ -11,7 +11,7 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand, ValueEnum};
 use scopething_core::analysis::Band;
 use scopething_core::link::bridge::{
-    Bands, BoardSettings, Job, JobState, Repeat, StoreStatus, ToFlash, TraceId, WhenFull, wear,
+    Bands, BoardSettings, Job, JobState, Led, Repeat, StoreStatus, ToFlash, TraceId, WhenFull, wear,
 };
 use scopething_core::plan::{BusyOutputs, plan_capture};
 use scopething_core::time::Micros;
@@ -126,9 +126,9 @@ enum Action {
         /// Bits a second of its UART, 9600 to 1000000
         #[arg(long, value_name = "BAUD")]
         baud: Option<u32>,
-        /// The GPIO of its LED [a Pico's: 25]
-        #[arg(long, value_name = "GPIO|none", value_parser = pin)]
-        led: Option<Pin>,
+        /// The GPIO of its LED [a Pico's: 25], or radio: the LED of a Pico W or Pico 2 W, which hangs on its radio
+        #[arg(long, value_name = "GPIO|radio|none", value_parser = led)]
+        led: Option<Led>,
         /// The GPIO that is high for at least 1 ms after each captured trace
         #[arg(long, value_name = "GPIO|none", value_parser = pin)]
         trigger_out: Option<Pin>,
@@ -238,6 +238,14 @@ fn pin(text: &str) -> Result<Pin, String> {
         .ok_or_else(|| format!("{text} is no pin: give its GPIO, such as 22, or none"))
 }
 
+fn led(text: &str) -> Result<Led, String> {
+    if text == "radio" {
+        return Ok(Led::Radio);
+    }
+    let pin = pin(text).map_err(|error| format!("{error}; or radio, on a Pico W"))?;
+    Ok(pin.0.map_or(Led::None, Led::Pin))
+}
+
 fn to_flash(text: &str) -> Result<ToFlash, String> {
     match text {
         "each" => Ok(ToFlash::Each),
@@ -337,7 +345,7 @@ impl Action {
                 let before = client.board().await?;
                 let settings = BoardSettings {
                     baud: baud.unwrap_or(before.baud),
-                    led: led.map_or(before.led, |pin| pin.0),
+                    led: led.unwrap_or(before.led),
                     trigger_out: trigger_out.map_or(before.trigger_out, |pin| pin.0),
                     trigger_in: trigger_in.map_or(before.trigger_in, |pin| pin.0),
                 };

@@ -1,8 +1,8 @@
 //! Reports of a bridge, as text and as JSON.
 
 use scopething_core::link::bridge::{
-    BoardSettings, FlashChip, FlashSize, Job, RECORD_VERSION, Repeat, StoreStatus, StoredTrace, TimedEvent,
-    ToFlash, WhenFull, wear,
+    BoardSettings, FlashChip, FlashSize, Job, Led, RECORD_VERSION, Repeat, StoreStatus, StoredTrace,
+    TimedEvent, ToFlash, WhenFull, wear,
 };
 use scopething_core::plan::CaptureRequest;
 use scopething_core::time::{Instant, Micros};
@@ -293,13 +293,23 @@ pub(super) fn status(status: &BridgeStatus, job: Option<&Job>, as_json: bool) ->
 pub(super) fn board(settings: BoardSettings, as_json: bool) -> String {
     let BoardSettings { baud, led, trigger_out, trigger_in } = settings;
     if as_json {
+        let led = match led {
+            Led::None => Value::Null,
+            Led::Pin(gpio) => gpio.into(),
+            Led::Radio => "radio".into(),
+        };
         let object =
             json!({ "baud": baud, "led": led, "trigger_out": trigger_out, "trigger_in": trigger_in });
         return format!("{object}\n");
     }
     let pin = |gpio: Option<u8>| gpio.map_or_else(|| "none".to_owned(), |gpio| format!("GP{gpio}"));
     let (trigger_out, trigger_in) = (pin(trigger_out), pin(trigger_in));
-    let lines = [("baud", baud.to_string()), ("LED", pin(led))];
+    let led = match led {
+        Led::None => pin(None),
+        Led::Pin(gpio) => pin(Some(gpio)),
+        Led::Radio => "radio, of a Pico W".to_owned(),
+    };
+    let lines = [("baud", baud.to_string()), ("LED", led)];
     Table::named(lines.into_iter().chain([("trigger output", trigger_out), ("trigger input", trigger_in)]))
         .to_string()
 }

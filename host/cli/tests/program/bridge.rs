@@ -201,12 +201,27 @@ async fn board_is_set_without_a_rebuild() {
         (["--trigger-in", "6"], "GPIO 6 is given twice"),
         (["--led", "6"], "given twice"),
         (["--baud", "50"], "9600"),
+        (["--led", "wifi"], "or radio, on a Pico W"),
     ] {
         let finished = scopething(&["bridge", "board", words[0], words[1], "--url", &url]).await;
         assert_eq!(finished.code, Some(2), "{words:?}: {}", finished.stderr);
         assert!(finished.stderr.contains(part), "{words:?}: {}", finished.stderr);
     }
     assert_eq!(json(&bridge(&url, "board --json").await), kept);
+}
+
+#[tokio::test]
+async fn led_of_a_pico_w_is_set() {
+    let url = serve("A=dc,1V");
+    bridge(&url, "board --led radio --trigger-out 6").await;
+    let kept = serde_json::json!({"baud": 1_000_000, "led": "radio", "trigger_out": 6, "trigger_in": null});
+    assert_eq!(json(&bridge(&url, "board --json").await), kept);
+    assert!(bridge(&url, "board").await.contains("Pico W"));
+    let finished = scopething(&["bridge", "board", "--trigger-in", "25", "--url", &url]).await;
+    assert_eq!(finished.code, Some(2), "{}", finished.stderr);
+    assert!(finished.stderr.contains("GPIO 25 leads to the radio"), "{}", finished.stderr);
+    bridge(&url, "board --led 25").await;
+    assert_eq!(json(&bridge(&url, "board --json").await)["led"], 25);
 }
 
 #[tokio::test]
