@@ -4,7 +4,7 @@ use core::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::message::JobState;
+use super::job::JobState;
 use super::usb::UsbState;
 use crate::list::list;
 use crate::time::Instant;

@@ -1,18 +1,15 @@
-//! The messages, and the values in them.
+//! The messages: what the computer asks, and what the bridge answers.
 
 use core::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::bands::Bands;
 use super::board::BoardSettings;
 use super::event::Events;
+use super::job::Job;
 use super::record::{StoredTrace, TraceId};
-use super::usb::{LineErrors, UsbStatus};
-use crate::device::AnalogParameters;
+use super::status::Status;
 use crate::list::list;
-use crate::plan::CaptureRequest;
-use crate::scope::SerialNumber;
 use crate::time::Micros;
 
 /// What the computer asks of the bridge.
@@ -140,274 +137,6 @@ list! {
     pub Records of StoredTrace, at most 4
 }
 
-/// What the bridge does by itself.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-#[cfg_attr(feature = "defmt", derive(defmt::Format))]
-pub struct Job {
-    /// What to capture.
-    pub request: CaptureRequest,
-    /// The probe to plan with.
-    pub probe: AnalogParameters,
-    /// How often.
-    pub repeat: Repeat,
-    /// The least time from the start of one capture to the start of the next.
-    pub spacing: Micros,
-    /// How many traces to keep at the most in flash, and as many in memory; none: as many as there is room for.
-    pub keep: Option<u16>,
-    /// What happens when so many are kept.
-    pub when_full: WhenFull,
-    /// Which traces go to flash. The others are kept in memory, where the newest replace the oldest.
-    pub flash: ToFlash,
-    /// The values that are expected: a trace is kept if one of its values lies outside its band, or cannot be measured.
-    /// One that was ordered is kept whatever it shows.
-    pub bands: Bands,
-}
-
-/// Which traces of a job go to flash, which wears out and outlasts power failures. One that was ordered, by
-/// [`Request::CaptureNow`], the button or the trigger input, always does.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "defmt", derive(defmt::Format))]
-pub enum ToFlash {
-    /// Each.
-    Each,
-    /// The first after power-up or arming, then the first after so long again and again.
-    Spaced(Micros),
-    /// None.
-    Never,
-}
-
-/// How often a job captures.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "defmt", derive(defmt::Format))]
-pub enum Repeat {
-    /// Again and again.
-    Forever,
-    /// So often after each power-up or arming.
-    Times(u32),
-}
-
-/// What happens when no more traces can be kept.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "defmt", derive(defmt::Format))]
-pub enum WhenFull {
-    /// The job waits until traces are erased.
-    Stop,
-    /// The oldest trace goes.
-    DropOldest,
-}
-
-/// How the bridge stands.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Status<'a> {
-    /// The version of the firmware.
-    pub firmware: (u8, u8, u8),
-    /// What it does.
-    pub state: JobState,
-    /// Whether the job is stored as armed.
-    pub armed: bool,
-    /// The serial number of the BitScope that was last spoken to.
-    pub scope: Option<SerialNumber>,
-    /// The time since power-up.
-    pub uptime: Micros,
-    /// Captures since power-up.
-    pub captures: u32,
-    /// How many of these were not kept, since their values lay within the bands of the job.
-    pub within_bands: u32,
-    /// The last thing that went wrong since power-up.
-    pub fault: Option<Fault>,
-    /// Why the firmware started.
-    #[serde(borrow)]
-    pub restart: Restart<'a>,
-    /// What the flash holds.
-    pub store: StoreStatus,
-    /// The flash itself.
-    pub flash: FlashChip,
-    /// What is in the USB socket.
-    pub usb: UsbStatus,
-    /// What went wrong on the line to the computer.
-    pub line: LineErrors,
-    /// How often the bridge was started, this time included.
-    pub boot: u32,
-    /// The last start, this one included, that the firmware itself had caused: it is kept in flash.
-    #[serde(borrow)]
-    pub last_failure: Option<Failure<'a>>,
-}
-
-/// A start that the firmware itself had caused.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "defmt", derive(defmt::Format))]
-pub struct Failure<'a> {
-    /// Which of the bridge's starts it was, counted from 1 on.
-    pub boot: u32,
-    /// What had caused it, in words.
-    pub cause: &'a str,
-}
-
-/// The flash chip of the board.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[cfg_attr(feature = "defmt", derive(defmt::Format))]
-pub struct FlashChip {
-    /// Its size in bytes.
-    pub bytes: u32,
-    /// How that is known.
-    pub size: FlashSize,
-    /// Bytes of it that program and store take, from the beginning: fewer than there are while traces are kept that were
-    /// stored when less was used.
-    pub used_bytes: u32,
-    /// What it identifies itself by: the manufacturer, then the type in two bytes (JEDEC JEP106).
-    pub id: [u8; 3],
-}
-
-/// How the size of a flash chip is known.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[cfg_attr(feature = "defmt", derive(defmt::Format))]
-pub enum FlashSize {
-    /// It is not: the least that a Pico has is assumed.
-    #[default]
-    Assumed,
-    /// The chip reports it.
-    Reported,
-    /// The chip reports more, but what lies beyond this size is the beginning again.
-    Repeats,
-}
-
-/// What the flash holds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[cfg_attr(feature = "defmt", derive(defmt::Format))]
-pub struct StoreStatus {
-    /// How many traces.
-    pub traces: u32,
-    /// The number of the oldest, in flash or in memory.
-    pub oldest: Option<TraceId>,
-    /// The number of the newest, in flash or in memory.
-    pub newest: Option<TraceId>,
-    /// Bytes of flash that their samples take.
-    pub used_bytes: u32,
-    /// Bytes of flash that there are for samples.
-    pub capacity_bytes: u32,
-    /// How often each sector of it was erased so far.
-    pub erasures: u32,
-    /// Bytes that were written there since power-up.
-    pub written_bytes: u32,
-    /// The most traces that it keeps, however small.
-    pub max_traces: u16,
-    /// Traces that firmware of another version stored, in a form that this one cannot read. They are not listed, and
-    /// overwritten as others come.
-    pub unreadable: u32,
-    /// How many traces are in memory alone.
-    pub memory_traces: u32,
-    /// Bytes of memory that these take.
-    pub memory_used_bytes: u32,
-    /// Bytes of memory that there are for traces.
-    pub memory_bytes: u32,
-}
-
-/// What the bridge does.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "defmt", derive(defmt::Format))]
-pub enum JobState {
-    /// Nothing: there is no job, or it is disarmed.
-    Idle,
-    /// It passes bytes through to the BitScope.
-    PassingThrough,
-    /// It waits for a BitScope to be plugged in.
-    WaitingForScope,
-    /// It waits for the time of the next capture.
-    Spacing,
-    /// It waits for the trigger.
-    Armed,
-    /// A trace was captured and is being stored.
-    Triggered,
-    /// It has captured as often as the job specifies.
-    Finished,
-    /// No more traces can be kept.
-    Full,
-    /// Something is wrong; it tries again by itself if that can help.
-    Fault(Fault),
-    /// It calibrates the probe.
-    Calibrating {
-        /// Points that were measured.
-        done: u16,
-        /// Points that are left.
-        left: u16,
-    },
-}
-
-impl fmt::Display for JobState {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Idle => f.write_str("idle"),
-            Self::PassingThrough => f.write_str("passing through"),
-            Self::WaitingForScope => f.write_str("waiting for a BitScope"),
-            Self::Spacing => f.write_str("waiting for the time of the next capture"),
-            Self::Armed => f.write_str("armed"),
-            Self::Triggered => f.write_str("triggered"),
-            Self::Finished => f.write_str("finished"),
-            Self::Full => f.write_str("full"),
-            Self::Fault(fault) => write!(f, "fault: {fault}"),
-            Self::Calibrating { done, left } => write!(f, "calibrating, {left} points left after {done}"),
-        }
-    }
-}
-
-/// What went wrong on the bridge.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "defmt", derive(defmt::Format))]
-pub enum Fault {
-    /// The BitScope was unplugged in the middle of something.
-    Unplugged,
-    /// The BitScope does not answer, or not as one does.
-    Scope,
-    /// What is plugged in is no BitScope Micro.
-    WrongModel,
-    /// The job's request cannot be planned.
-    Request,
-    /// The flash fails.
-    Storage,
-    /// The calibration gave no parameters.
-    Calibration,
-}
-
-impl fmt::Display for Fault {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Unplugged => "the BitScope was unplugged: check its cable",
-            Self::Scope => "the BitScope does not answer as one does: plug it in again",
-            Self::WrongModel => "what is plugged in is no BitScope Micro: only that one is supported",
-            Self::Request => "the job cannot be captured: configure another",
-            Self::Storage => "the flash fails: erase the traces, or use another board",
-            Self::Calibration => {
-                "the calibration failed: check that the probe is on L5, then calibrate again"
-            }
-        })
-    }
-}
-
-/// Why the firmware started.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "defmt", derive(defmt::Format))]
-pub enum Restart<'a> {
-    /// Power came, or the reset line was used.
-    PowerUp,
-    /// The watchdog found no progress.
-    Watchdog,
-    /// The firmware panicked.
-    Panic {
-        /// The place in its source: file and line.
-        place: &'a str,
-    },
-}
-
-impl fmt::Display for Restart<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::PowerUp => f.write_str("power-up"),
-            Self::Watchdog => f.write_str("watchdog"),
-            Self::Panic { place } => write!(f, "panic at {place}"),
-        }
-    }
-}
-
 /// Why a request is not met.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
@@ -457,12 +186,18 @@ impl core::error::Error for Refusal {}
 #[cfg(test)]
 mod tests {
     use super::super::frame::{self, DATA_BYTES, MAX_REQUEST, MAX_RESPONSE};
-    use super::super::{Event, Packing, RecordError, TimedEvent, UsbError, UsbState, UsbStep};
+    use super::super::{
+        Bands, Event, Failure, Fault, FlashChip, FlashSize, JobState, LineErrors, Packing, RecordError,
+        Repeat, Restart, StoreStatus, TimedEvent, ToFlash, UsbError, UsbState, UsbStatus, UsbStep, WhenFull,
+    };
     use super::*;
     use crate::analysis::{Band, Measure};
+    use crate::device::AnalogParameters;
+    use crate::plan::CaptureRequest;
     use crate::plan::{
         Channel, ChannelSet, LogicPattern, Resolution, TriggerMode, TriggerSource, TriggerType,
     };
+    use crate::scope::SerialNumber;
     use crate::time::Instant;
     use crate::trace::EndReason;
 

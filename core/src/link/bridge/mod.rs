@@ -29,9 +29,11 @@ mod board;
 mod deframer;
 mod event;
 pub mod frame;
+mod job;
 mod message;
 pub mod packing;
 mod record;
+mod status;
 mod usb;
 pub mod wear;
 
@@ -39,9 +41,8 @@ pub use bands::{Bands, BandsError};
 pub use board::{BoardSettings, BoardSettingsError, Led};
 pub use deframer::Deframer;
 pub use event::{Event, Events, RadioFault, TimedEvent};
-pub use message::{
-    Failure, Fault, FlashChip, FlashSize, Job, JobState, Records, Refusal, Repeat, Request, Response,
-    Restart, Status, StoreStatus, ToFlash, WhenFull,
-};
+pub use job::{Fault, Job, JobState, Repeat, ToFlash, WhenFull};
+pub use message::{Records, Refusal, Request, Response};
 pub use record::{Ended, Packing, RECORD_VERSION, RecordError, StoredTrace, TraceId};
+pub use status::{Failure, FlashChip, FlashSize, Restart, Status, StoreStatus};
 pub use usb::{LineErrors, UsbError, UsbState, UsbStatus, UsbStep};
