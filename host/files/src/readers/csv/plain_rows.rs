@@ -91,22 +91,7 @@ impl<'l> PlainRows<'l> {
                 place += four.len();
                 continue;
             }
-            let mut count = 0;
-            if cell.is_time || cell.column.is_none() {
-                let number;
-                (number, count) = finite(rest)?;
-                time = if cell.is_time { number } else { time };
-            }
-            if let Some(column) = cell.column {
-                let number;
-                (number, count) = if column.as_printed {
-                    finite::<f32>(rest).map(|(number, count)| (f64::from(number), count))?
-                } else {
-                    finite(rest)?
-                };
-                block.put(column.index, number);
-            }
-            length += count;
+            length += cell.read(rest, &mut time, block)?;
             place += 1;
         }
         let rest = text.get(length..)?;
@@ -118,6 +103,29 @@ impl<'l> PlainRows<'l> {
             _ => return None,
         };
         Some((length + ends + end, time))
+    }
+}
+
+impl Cell {
+    /// Puts the number that a text begins with where it belongs. Returns how many bytes it has.
+    #[inline]
+    fn read(&self, text: &[u8], time: &mut f64, block: &mut Block) -> Option<usize> {
+        let mut length = 0;
+        if self.is_time || self.column.is_none() {
+            let number;
+            (number, length) = finite(text)?;
+            *time = if self.is_time { number } else { *time };
+        }
+        if let Some(column) = self.column {
+            let number;
+            (number, length) = if column.as_printed {
+                finite::<f32>(text).map(|(number, length)| (f64::from(number), length))?
+            } else {
+                finite(text)?
+            };
+            block.put(column.index, number);
+        }
+        Some(length)
     }
 }
 
