@@ -227,6 +227,7 @@ fn uneven_file_is_read_whole() {
     for text in [
         "time,A\n0,1.5\n1,2\n5,3\n",
         "time,A\n0,1.5\n1,\n2,3\n",
+        "time,probe\n0,1\n1,nan\n2,0\n",
         "time,A\n0,1\n1,2\n\ntime,A\n0,1\n1,2\n",
         "nothing",
     ] {

@@ -155,7 +155,7 @@ impl TableScan {
         }
         let (start_s, period_s) = self.times.even()?;
         let mut warnings = Vec::new();
-        let kinds: Vec<Kind> = self.columns.iter().map(ColumnScan::kind).collect();
+        let kinds: Vec<Kind> = self.columns.iter().map(ColumnScan::kind).collect::<Option<_>>()?;
         let mut channels = Vec::new();
         for one in layout.assign(&kinds, options, &mut warnings).ok()? {
             let is_logic = *kinds.get(one.index)? == Kind::Logic;
@@ -193,11 +193,11 @@ impl ColumnScan {
         self.kind != Kind::Logic || (self.is_logic && self.missing == 0)
     }
 
-    fn kind(&self) -> Kind {
-        if self.kind != Kind::Analog && self.is_logic && self.missing == 0 {
-            Kind::Logic
-        } else {
-            Kind::Analog
+    /// What it turned out to hold; `None` if all rows are needed for that: a level that is missing is the one before it.
+    fn kind(&self) -> Option<Kind> {
+        match (self.kind, self.is_logic) {
+            (Kind::Analog, _) | (_, false) => Some(Kind::Analog),
+            _ => (self.missing == 0).then_some(Kind::Logic),
         }
     }
 }
