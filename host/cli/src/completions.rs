@@ -13,7 +13,8 @@ Where they go:
   zsh         scopething completions zsh > ~/.zfunc/_scopething
               with `fpath+=~/.zfunc` ahead of `compinit` in ~/.zshrc
   fish        scopething completions fish > ~/.config/fish/completions/scopething.fish
-  PowerShell  scopething completions powershell >> $PROFILE";
+  PowerShell  Add-Content $PROFILE 'scopething completions powershell | Out-String | Invoke-Expression'
+              (the script itself must stand in a file of its own: PowerShell wants `using` ahead of all else)";
 
 /// Print a script that completes commands and options in a shell
 #[derive(Debug, Args)]

@@ -7,8 +7,8 @@ Each figure is the median of the runs, which take turns. `read` is to a file tha
 and into arrays by the others; `write` is from npz, which costs little to read, and of sigrok-cli from sr. Imports of Python
 are not counted in the time of the others, but in their memory. Needs `cargo build --release -p scopething-cli`, sigrok-cli,
 and a Python with numpy, pandas and pyarrow. The files, 2 GB for 10 million samples, lie in a temporary directory. What fails
-is reported as such: sigrok-cli with libsigrok 0.5.2 was seen to end with a segmentation fault as it wrote a million analog
-samples as csv.
+is reported as such: sigrok-cli with libsigrok 0.5.2 ends with a segmentation fault, or writes wrong rows, where two analog channels
+of more than 1048576 samples become csv.
 """
 
 import os

@@ -9,8 +9,8 @@ use crate::pieces::Held;
 /// The most channels that a waveform has: A, B, L0 to L7, each once.
 pub(crate) const MAX_CHANNELS: usize = 10;
 
-/// The most rows that are kept in memory, which `parquet` writes as a group and `sr` as a chunk: a minute at a few kilohertz,
-/// some megabytes, and an index of few groups.
+/// The most rows that are kept in memory, which `parquet` writes as a group and a stream into `sr` as a chunk: a minute at a
+/// few kilohertz, some megabytes, and an index of few groups.
 pub const MAX_BUFFERED_ROWS: usize = 1 << 18;
 
 /// One sample time.

@@ -188,7 +188,8 @@ pub fn spooled(pieces: &mut dyn Pieces) -> Result<Vec<LongSeries<Spool>>, ReadEr
     intakes.into_iter().map(Intake::end).collect::<Result<_, _>>().map_err(|error| not_stored(&error))
 }
 
-fn not_stored(error: &io::Error) -> ReadError {
+/// What keeps samples from lying in temporary files.
+pub(crate) fn not_stored(error: &io::Error) -> ReadError {
     let text = format!(
         "its samples cannot be kept in {}: {error}; name another directory in TMPDIR",
         directory().display()

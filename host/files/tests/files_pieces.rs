@@ -88,18 +88,21 @@ fn pieces_are_the_whole() {
     }
 }
 
-/// A table of more samples than are kept from going through it the first time is read twice.
+/// A table of more samples than are kept in memory.
 #[test]
 fn pieces_of_long_tables_are_the_whole() {
-    const ROWS: usize = 530_000;
+    const ROWS: usize = 600_000;
     let directory = tempfile::tempdir().unwrap();
-    let volts = (0..ROWS).map(|index| (index * 7 % 2001) as f32 / 1000.0 - 1.0).collect();
+    let analog = |channel: Channel, step: usize| {
+        let volts = (0..ROWS).map(|index| (index * step % 2001) as f32 / 1000.0 - 1.0).collect();
+        Series::new(channel, 0.0, 1e-6, Samples::Volts(volts))
+    };
     let line = |number: usize| {
         let levels = (0..ROWS).map(|index| (index / (number + 1) % 2) as u8).collect();
         Series::new(Channel::L[number], 0.0, 1e-6, Samples::Levels(levels))
     };
-    let mut channels = vec![Series::new(Channel::A, 0.0, 1e-6, Samples::Volts(volts))];
-    channels.extend((0..7).map(line));
+    let mut channels = vec![analog(Channel::A, 7), analog(Channel::B, 11)];
+    channels.extend((0..8).map(line));
     let long = Waveform::new(1e6, channels, Details::default()).unwrap();
     for format in [Format::Csv, Format::Parquet] {
         let path = directory.path().join("long");
@@ -163,6 +166,54 @@ fn pieces_of_others_are_the_whole() {
     assert!(error.to_string().contains("--from"), "{error}");
 }
 
+/// The samples of A, L0 and L1 of three rows, the second of which is as given: by pieces, and as a whole.
+fn samples_beside(row: &str, end: &str) -> Option<[Samples; 3]> {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("trace.csv");
+    // Rows before and behind are many, so that what is odd stands among blocks of others.
+    let line = |at: usize| format!("{at},{}{end}", if at == 1500 { row } else { "0.5,0,1" });
+    let lines: Vec<String> = (0..3000).map(line).collect();
+    let text = format!("time,A,L0,L1{end}\n{}\n", lines.join("\n"));
+    std::fs::write(&path, text).unwrap();
+    let options = ReadOptions::default();
+    let whole = open_with(&path, Format::Csv, &options).unwrap().read();
+    let pieces = open_pieces(&path, Format::Csv, &options);
+    assert_eq!(pieces.is_some(), whole.is_ok(), "{row:?}, {end:?}");
+    let whole = whole.ok().flatten()?;
+    assert!(gathered_and_counted(pieces?.as_mut()).0 == whole, "{row:?}, {end:?}");
+    assert!(whole.channels().iter().all(|series| series.samples.len() == 3000), "{row:?}, {end:?}");
+    let of = |channel| whole.channel(channel).map(|series| series.samples.part(1499, 3));
+    Some([of(Channel::A)?, of(Channel::L[0])?, of(Channel::L[1])?])
+}
+
+/// A row among plain ones may be written in any way.
+#[test]
+fn odd_cells_are_what_they_say() {
+    for end in ["", "\r", ",", ",,\r", " "] {
+        for (row, volt, levels) in [
+            ("2,1,0", 2.0, [1, 0]),
+            ("-2.5,1.0,0.0", -2.5, [1, 0]),
+            (" 2 , 1, 0", 2.0, [1, 0]),
+            ("\"2\",\"1\",\"0\"", 2.0, [1, 0]),
+            ("+2,+1,-0", 2.0, [1, 0]),
+            ("2e0,1e0,0e5", 2.0, [1, 0]),
+            ("1,1,00", 1.0, [1, 0]),
+            ("0,1.,.0", 0.0, [1, 0]),
+            ("16777217,01,0", 16_777_216.0, [1, 0]),
+        ] {
+            let volts = Samples::Volts(vec![0.5, volt, 0.5]);
+            let of = |level: u8, beside: u8| Samples::Levels(vec![beside, level, beside]);
+            let expected = [volts, of(levels[0], 0), of(levels[1], 1)];
+            assert_eq!(samples_beside(row, end), Some(expected), "{row:?}, {end:?}");
+        }
+    }
+    for end in ["", "\r"] {
+        for row in ["1,2,0", "1,x,0", "1,-1,0", "1,0.5,0", "1,1", "1,1,0,1", "1,1 1,0", "x,1,0"] {
+            assert_eq!(samples_beside(row, end), None, "{row:?}, {end:?}");
+        }
+    }
+}
+
 /// A gap, or rows without a sample, are judged by all rows.
 #[test]
 fn uneven_file_is_read_whole() {
@@ -176,6 +227,7 @@ fn uneven_file_is_read_whole() {
     for text in [
         "time,A\n0,1.5\n1,2\n5,3\n",
         "time,A\n0,1.5\n1,\n2,3\n",
+        "time,probe\n0,1\n1,nan\n2,0\n",
         "time,A\n0,1\n1,2\n\ntime,A\n0,1\n1,2\n",
         "nothing",
     ] {

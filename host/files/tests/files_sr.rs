@@ -115,6 +115,25 @@ fn what_is_written_is_what_sigrok_reads() {
     assert_eq!(volts(&back.channel(Channel::B).unwrap().samples), wave(0.03));
 }
 
+/// Of chunks that are shorter, libsigrok's csv output takes the next of A for one of B.
+#[test]
+fn long_pair_is_a_table_by_sigrok() {
+    const SAMPLES: usize = 300_000;
+    let volts =
+        |step: usize| (0..SAMPLES).map(|index| (index * step % 1001) as f32 / 8.0).collect::<Vec<_>>();
+    let series = |channel, step| Series::new(channel, 0.0, 1e-6, Samples::Volts(volts(step)));
+    let pair = vec![series(Channel::A, 7), series(Channel::B, 11)];
+    let path = written(&Waveform::new(1e6, pair, Details::default()).unwrap());
+    let table = String::from_utf8(sigrok(&path, &["-O", "csv"])).unwrap();
+    // sigrok-cli prints the samples of each channel as text beside the rows.
+    let rows: Vec<(f32, f32)> = table
+        .lines()
+        .filter_map(|line| line.split_once(','))
+        .filter_map(|(a, b)| Some((a.parse().ok()?, b.parse().ok()?)))
+        .collect();
+    assert!(rows == volts(7).into_iter().zip(volts(11)).collect::<Vec<_>>(), "{} rows", rows.len());
+}
+
 #[test]
 fn only_the_second_channel_stays_the_second_channel() {
     let series = Series::new(Channel::B, 0.0, 1e-6, Samples::Volts(vec![0.5, 1.0, -1.0]));

@@ -3,6 +3,7 @@
 pub(crate) mod assign;
 pub(crate) mod csv;
 pub(crate) mod json;
+mod kept;
 pub(crate) mod npz;
 pub(crate) mod options;
 pub(crate) mod parquet;
@@ -129,8 +130,8 @@ pub(crate) fn open_text(path: &Path) -> Result<TextFile, ReadError> {
 /// Opens a file that holds one capture, to read it piece by piece. `None` if it must be read as a whole, or cannot be:
 /// [`open_with`](crate::open_with) does that, or states why not.
 ///
-/// The file is gone through once before, for what stands in no head: how many samples are good, whether times are evenly
-/// spaced.
+/// The file is gone through before, for what stands in no head: how many samples are good, whether times are evenly
+/// spaced. Of a table, samples are kept from that, most of a long one's in a [temporary file](crate::spooled).
 #[must_use]
 pub fn open_pieces(path: &Path, format: Format, options: &ReadOptions) -> Option<Box<dyn Pieces>> {
     // Anything else might never end.

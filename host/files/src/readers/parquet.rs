@@ -17,7 +17,7 @@ use crate::pieces::{Fed, PIECE_SAMPLES};
 use crate::readers::csv::layout::{Clock, Layout};
 use crate::readers::csv::table::Table;
 use crate::readers::options::ReadOptions;
-use crate::readers::table_pieces::{RowPieces, TableScan};
+use crate::readers::table_pieces::TableScan;
 use crate::{Format, ReadError, TraceReader};
 use scopething_waveform::waveform::Waveform;
 
@@ -218,7 +218,7 @@ fn decoded<T>(work: impl FnOnce() -> Result<T, ReadError>) -> Result<T, ReadErro
     result.unwrap_or_else(|_| Err(fault("it is damaged")))
 }
 
-/// Goes through a table once and begins to read it; `None` if it must be read as a whole.
+/// Goes through a table and begins to hand it over; `None` if it must be read as a whole.
 pub(crate) fn open_pieces(path: &Path, options: &ReadOptions) -> Option<Fed> {
     let file = decoded(|| SerializedFileReader::new(Strict(File::open(path).map_err(fault)?)).map_err(fault))
         .ok()?;
@@ -226,18 +226,7 @@ pub(crate) fn open_pieces(path: &Path, options: &ReadOptions) -> Option<Fed> {
     let mut scan = TableScan::of(&columns.layout, options);
     let whole =
         decoded(|| columns.for_each_row(&file, &mut |time_s, values| scan.push(time_s, values))).ok()?;
-    let kept = scan.take_kept();
-    let (outline, order, warnings) =
-        if whole { scan.finish(&columns.layout, &columns.known, options)? } else { return None };
-    if let Some(kept) = kept {
-        return Some(kept.fed(outline, order, warnings));
-    }
-    let mut rows = RowPieces::of(&outline, order, options);
-    Some(Fed::begin(outline, warnings, move |send| {
-        decoded(|| columns.for_each_row(&file, &mut |time_s, values| rows.push(time_s, values, send)))?;
-        rows.finish(send);
-        Ok(())
-    }))
+    if whole { Some(scan.finish(&columns.layout, &columns.known, options)?.fed()) } else { None }
 }
 
 impl Columns {

@@ -3,12 +3,13 @@
 
 use crate::ReadOptions;
 use crate::facts::Known;
-use crate::pieces::{Fed, InStep, PIECE_SAMPLES, outline_in_step};
+use crate::pieces::{Fed, InStep, outline_in_step};
 use crate::readers::csv::layout::{Kind, Layout};
 use crate::readers::csv::table::missing_warning;
+use crate::readers::kept::Kept;
 use crate::readers::options::Window;
 use crate::readers::spacing::EvenCheck;
-use scopething_waveform::waveform::{Outline, SampleKind, Samples, SeriesOutline};
+use scopething_waveform::waveform::{Outline, SampleKind, SeriesOutline};
 
 /// What was seen of a table.
 pub(crate) struct TableScan {
@@ -18,77 +19,8 @@ pub(crate) struct TableScan {
     latest_s: f64,
     times: EvenCheck,
     columns: Vec<ColumnScan>,
-    kept: Option<Kept>,
-}
-
-/// The most samples of all columns that are kept while a table is gone through: 16 MiB.
-const MAX_KEPT: usize = 1 << 22;
-
-/// The samples of a short table, which need not be read again.
-pub(crate) struct Kept {
-    /// What the numbers of each column are multiplied with.
-    scales: Vec<f64>,
-    /// One after the other, of each column.
-    pieces: Vec<Vec<Vec<f32>>>,
-    /// The one that is being filled.
-    piece: Vec<Vec<f32>>,
-    room: usize,
-}
-
-impl Kept {
-    fn of(layout: &Layout) -> Self {
-        let scales = layout.columns.iter().map(|column| column.scale).collect();
-        Self { scales, pieces: Vec::new(), piece: Vec::new(), room: MAX_KEPT }
-    }
-
-    /// Takes a row; false if there is no room for it, or nothing in it to keep.
-    fn push(&mut self, values: &[Option<f64>]) -> bool {
-        let Some(room) = self.room.checked_sub(values.len()).filter(|_| !values.is_empty()) else {
-            return false;
-        };
-        self.room = room;
-        if self.piece.first().is_none_or(|samples| samples.len() == PIECE_SAMPLES) {
-            // Room is taken as rows come: a table may be wider than it is long.
-            let next = vec![Vec::new(); values.len()];
-            self.pieces.push(std::mem::replace(&mut self.piece, next));
-        }
-        for ((samples, value), scale) in self.piece.iter_mut().zip(values).zip(&self.scales) {
-            samples.push(volts(value.unwrap_or(f64::NAN), *scale));
-        }
-        true
-    }
-
-    /// The capture of an outline, whose channels stand in these places.
-    pub(crate) fn fed(self, outline: Outline, places: Vec<ScaledColumn>, warnings: Vec<String>) -> Fed {
-        let kinds: Vec<SampleKind> = outline.channels.iter().map(|series| series.kind).collect();
-        Fed::begin(outline, warnings, move |send| {
-            self.send(&kinds, &places, send);
-            Ok(())
-        })
-    }
-
-    fn send(self, kinds: &[SampleKind], places: &[ScaledColumn], send: &mut dyn FnMut(Vec<Samples>) -> bool) {
-        let pieces = self.pieces.into_iter().chain([self.piece]);
-        for mut piece in pieces.filter(|piece| !piece.is_empty()) {
-            let samples = kinds.iter().zip(places).map(|(kind, place)| {
-                let samples = piece.get_mut(place.column).map(std::mem::take).unwrap_or_default();
-                match kind {
-                    SampleKind::Levels => {
-                        Samples::Levels(samples.iter().map(|&one| u8::from(one != 0.0)).collect())
-                    }
-                    SampleKind::Volts | SampleKind::Fractions => Samples::Volts(samples),
-                }
-            });
-            if !send(samples.collect()) {
-                return;
-            }
-        }
-    }
-}
-
-/// The volts of a number in a column.
-fn volts(number: f64, scale: f64) -> f32 {
-    if number.is_finite() { (number * scale) as f32 } else { f32::NAN }
+    block: Block,
+    kept: Kept,
 }
 
 struct ColumnScan {
@@ -99,11 +31,58 @@ struct ColumnScan {
     missing: usize,
 }
 
-/// Which column of a row is a channel, and what its numbers are multiplied with.
-#[derive(Clone, Copy)]
-pub(crate) struct ScaledColumn {
-    column: usize,
-    scale: f64,
+/// Rows that are looked at together, column by column.
+pub(crate) struct Block {
+    times_s: Vec<f64>,
+    /// Of each column as many as there is room for rows.
+    numbers: Vec<f64>,
+    room: usize,
+    /// Rows in which a column has nothing.
+    blank: Vec<usize>,
+}
+
+/// The most rows of a block: what fits into a processor's caches with its text.
+const MAX_ROWS: usize = 1 << 10;
+/// The most numbers of a block, unless a row has more.
+const MAX_NUMBERS: usize = 1 << 14;
+
+impl Block {
+    fn of(columns: usize) -> Self {
+        let room = (MAX_NUMBERS / columns.max(1)).clamp(1, MAX_ROWS);
+        Self {
+            times_s: Vec::with_capacity(room),
+            numbers: vec![0.0; columns * room],
+            room,
+            blank: Vec::new(),
+        }
+    }
+
+    pub(crate) fn is_full(&self) -> bool {
+        self.times_s.len() == self.room
+    }
+
+    /// Puts a number into a column of the row that comes next, for which there must be room.
+    #[inline]
+    pub(crate) fn put(&mut self, column: usize, number: f64) {
+        if let Some(place) = self.numbers.get_mut(column * self.room + self.times_s.len()) {
+            *place = number;
+        }
+    }
+
+    /// Ends a row, of which all columns were put.
+    #[inline]
+    pub(crate) fn end_row(&mut self, time_s: f64) {
+        self.times_s.push(time_s);
+    }
+
+    fn columns(&self) -> impl Iterator<Item = &[f64]> {
+        self.numbers.chunks(self.room)
+    }
+
+    fn clear(&mut self) {
+        self.times_s.clear();
+        self.blank.clear();
+    }
 }
 
 impl TableScan {
@@ -115,45 +94,68 @@ impl TableScan {
             latest_s: f64::NEG_INFINITY,
             times: EvenCheck::new(),
             columns: columns.map(|one| ColumnScan { kind: one.kind, is_logic: true, missing: 0 }).collect(),
-            kept: Some(Kept::of(layout)),
+            block: Block::of(layout.columns.len()),
+            kept: Kept::of(layout.columns.iter().map(|column| column.scale).collect()),
         }
     }
 
     /// Takes a row, with its time in seconds. False if the table must be read as a whole.
     pub(crate) fn push(&mut self, time_s: f64, values: &[Option<f64>]) -> bool {
-        let first_s = *self.first_s.get_or_insert(time_s);
-        if !time_s.is_finite() || time_s < self.latest_s {
+        let Some(block) = self.block() else { return false };
+        for (column, value) in values.iter().enumerate() {
+            block.put(column, value.unwrap_or(f64::NAN));
+        }
+        if values.contains(&None) {
+            block.blank.push(block.times_s.len());
+        }
+        block.end_row(time_s);
+        true
+    }
+
+    /// Where the next rows are put, with room for one at least. `None` if the table must be read as a whole.
+    pub(crate) fn block(&mut self) -> Option<&mut Block> {
+        if self.block.is_full() && !self.look_through() {
+            return None;
+        }
+        Some(&mut self.block)
+    }
+
+    /// Takes note of what is in the block, and empties it. False if the table must be read as a whole.
+    fn look_through(&mut self) -> bool {
+        let Some(first_s) = self.first_s.or(self.block.times_s.first().copied()) else { return true };
+        self.first_s = Some(first_s);
+        let window = self.window.beginning_at(first_s);
+        let (mut begin, mut end) = (0, 0);
+        for (row, &time_s) in self.block.times_s.iter().enumerate() {
+            if !time_s.is_finite() || time_s < self.latest_s {
+                return false;
+            }
+            self.latest_s = time_s;
+            if window.contains(time_s) {
+                self.times.push(time_s);
+                begin = if begin == end { row } else { begin };
+                end = row + 1;
+            }
+        }
+        // Where there is no sample now and then depends on all rows.
+        if self.block.blank.iter().any(|row| (begin..end).contains(row)) {
             return false;
         }
-        self.latest_s = time_s;
-        if !self.window.beginning_at(first_s).contains(time_s) {
-            return true;
-        }
-        self.times.push(time_s);
-        if self.kept.as_mut().is_some_and(|kept| !kept.push(values)) {
-            self.kept = None;
-        }
-        self.columns.iter_mut().zip(values).all(|(column, value)| column.push(*value))
+        let numbers = || self.block.columns().filter_map(|column| column.get(begin..end));
+        let is_taken = self.columns.iter_mut().zip(numbers()).all(|(column, numbers)| column.push(numbers));
+        self.kept.push(end - begin, numbers());
+        self.block.clear();
+        is_taken
     }
 
-    /// The samples, unless they were too many to keep.
-    pub(crate) fn take_kept(&mut self) -> Option<Kept> {
-        self.kept.take()
-    }
-
-    /// What the table holds, and where its channels stand; `None` if it must be read as a whole.
-    pub(crate) fn finish(
-        self,
-        layout: &Layout,
-        known: &Known,
-        options: &ReadOptions,
-    ) -> Option<(Outline, Vec<ScaledColumn>, Vec<String>)> {
-        if options.rate_hz.is_some() {
+    /// The capture in the table, and what should be known of how it was read; `None` if it must be read as a whole.
+    pub(crate) fn finish(mut self, layout: &Layout, known: &Known, options: &ReadOptions) -> Option<Scanned> {
+        if !self.look_through() || options.rate_hz.is_some() {
             return None;
         }
         let (start_s, period_s) = self.times.even()?;
         let mut warnings = Vec::new();
-        let kinds: Vec<Kind> = self.columns.iter().map(ColumnScan::kind).collect();
+        let kinds: Vec<Kind> = self.columns.iter().map(ColumnScan::kind).collect::<Option<_>>()?;
         let mut channels = Vec::new();
         for one in layout.assign(&kinds, options, &mut warnings).ok()? {
             let is_logic = *kinds.get(one.index)? == Kind::Logic;
@@ -169,116 +171,50 @@ impl TableScan {
             if missing > 0 {
                 warnings.push(missing_warning(missing, series.count, &series.title()));
             }
-            channels.push((
-                series,
-                ScaledColumn { column: one.index, scale: layout.columns.get(one.index)?.scale },
-            ));
+            channels.push((series, one.index));
         }
         channels.sort_by_key(|(series, _)| series.channel);
-        let (channels, places): (Vec<_>, Vec<_>) = channels.into_iter().unzip();
+        let places = channels.iter().map(|(series, column)| (*column, series.kind)).collect();
+        let channels = channels.into_iter().map(|(series, _)| series).collect();
         let times = InStep { start_s, period_s, from_first: self.first_s == Some(start_s) };
         let rate_hz = crate::readers::spacing::whole_hertz(period_s.recip());
-        Some((outline_in_step(channels, times, rate_hz, known)?, places, warnings))
+        let outline = outline_in_step(channels, times, rate_hz, known)?;
+        Some(Scanned { outline, warnings, places, kept: self.kept })
     }
 }
 
 impl ColumnScan {
-    fn push(&mut self, value: Option<f64>) -> bool {
-        // Where there is no sample now and then depends on all rows.
-        let Some(value) = value else { return false };
-        if !value.is_finite() {
-            self.missing += 1;
-        } else if value != 0.0 && value != 1.0 {
-            self.is_logic = false;
-        }
+    /// Takes note of numbers. False if there is one that the column cannot have.
+    fn push(&mut self, numbers: &[f64]) -> bool {
+        self.missing += numbers.iter().filter(|number| !number.is_finite()).count();
+        let is_level = |number: f64| !number.is_finite() || number == 0.0 || number == 1.0;
+        self.is_logic = self.is_logic && numbers.iter().fold(true, |all, number| all & is_level(*number));
         // A level that is none is an error, with its line.
         self.kind != Kind::Logic || (self.is_logic && self.missing == 0)
     }
 
-    fn kind(&self) -> Kind {
-        if self.kind != Kind::Analog && self.is_logic && self.missing == 0 {
-            Kind::Logic
-        } else {
-            Kind::Analog
+    /// What it turned out to hold; `None` if all rows are needed for that: a level that is missing is the one before it.
+    fn kind(&self) -> Option<Kind> {
+        match (self.kind, self.is_logic) {
+            (Kind::Analog, _) | (_, false) => Some(Kind::Analog),
+            _ => (self.missing == 0).then_some(Kind::Logic),
         }
     }
 }
 
-/// Gathers rows to pieces.
-pub(crate) struct RowPieces {
-    window: Window,
-    first_s: Option<f64>,
-    places: Vec<ScaledColumn>,
-    kinds: Vec<SampleKind>,
-    piece: Vec<Samples>,
+/// A table that was gone through.
+pub(crate) struct Scanned {
+    pub(crate) outline: Outline,
+    pub(crate) warnings: Vec<String>,
+    /// The column of each channel, and what it turned out to hold.
+    places: Vec<(usize, SampleKind)>,
+    kept: Kept,
 }
 
-impl RowPieces {
-    pub(crate) fn of(outline: &Outline, places: Vec<ScaledColumn>, options: &ReadOptions) -> Self {
-        let kinds: Vec<SampleKind> = outline.channels.iter().map(|series| series.kind).collect();
-        let piece = empty(&kinds);
-        Self { window: options.window(), first_s: None, places, kinds, piece }
-    }
-
-    /// Takes a row, and hands a piece to `send` if it is full; what that returned.
-    pub(crate) fn push(
-        &mut self,
-        time_s: f64,
-        values: &[Option<f64>],
-        send: &mut dyn FnMut(Vec<Samples>) -> bool,
-    ) -> bool {
-        let first_s = *self.first_s.get_or_insert(time_s);
-        if !self.window.beginning_at(first_s).contains(time_s) {
-            return true;
-        }
-        for (samples, place) in self.piece.iter_mut().zip(&self.places) {
-            let number = values.get(place.column).copied().flatten().unwrap_or(f64::NAN);
-            match samples {
-                Samples::Levels(levels) => levels.push(u8::from(number > 0.5)),
-                Samples::Volts(samples) | Samples::Fractions(samples) => {
-                    samples.push(volts(number, place.scale));
-                }
-            }
-        }
-        let is_full = self.piece.first().is_some_and(|samples| samples.len() == PIECE_SAMPLES);
-        !is_full || send(std::mem::replace(&mut self.piece, empty(&self.kinds)))
-    }
-
-    /// Hands over what is left.
-    pub(crate) fn finish(self, send: &mut dyn FnMut(Vec<Samples>) -> bool) {
-        if self.piece.first().is_some_and(|samples| !samples.is_empty()) {
-            send(self.piece);
-        }
-    }
-}
-
-fn empty(kinds: &[SampleKind]) -> Vec<Samples> {
-    kinds.iter().map(|kind| kind.none()).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn kept(columns: usize) -> Kept {
-        Kept { scales: vec![1.0; columns], pieces: Vec::new(), piece: Vec::new(), room: MAX_KEPT }
-    }
-
-    #[test]
-    fn rows_without_samples_are_not_kept() {
-        assert!(!kept(0).push(&[]));
-    }
-
-    #[test]
-    fn wide_table_takes_no_room_for_rows_that_do_not_come() {
-        let mut wide = kept(20_000);
-        let row = vec![Some(1.0); 20_000];
-        assert!((0..50).all(|_| wide.push(&row)));
-        let reserved: usize = wide.piece.iter().map(Vec::capacity).sum();
-        assert!(reserved <= 2 * 50 * 20_000, "{reserved}");
-        assert!(
-            !(50..).take(MAX_KEPT / 20_000).all(|_| wide.push(&row)),
-            "more is kept than there is room for"
-        );
+impl Scanned {
+    /// The capture.
+    pub(crate) fn fed(self) -> Fed {
+        let Self { outline, warnings, places, kept } = self;
+        Fed::begin(outline, warnings, move |send| kept.send(&places, send))
     }
 }

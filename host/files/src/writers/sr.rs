@@ -1,6 +1,6 @@
 //! Sessions of sigrok (`.sr`), which `PulseView` and sigrok-cli open.
 //!
-//! A zip file of `version`, `metadata` (a key file) and the samples, in chunks of [`MAX_BUFFERED_ROWS`]: `logic-1-1`, one
+//! A zip file of `version`, `metadata` (a key file) and the samples, in chunks of [`CHUNK_SAMPLES`]: `logic-1-1`, one
 //! byte a sample, bit 0 the first probe, and `analog-1-N-1`, little-endian floats. All channels share one rate in whole hertz: see
 //! [`grid`](scopething_waveform::grid) for channels at two, while a broken rate is rounded. Channels have the names that they had in
 //! the file they came from. A section of its own, [`FACTS`], which sigrok passes over, has [what else is
@@ -12,13 +12,18 @@ use std::path::Path;
 
 use crate::archive::Archive;
 use crate::pieces::Held;
-use crate::rows::{MAX_BUFFERED_ROWS, MAX_CHANNELS};
+use crate::rows::MAX_CHANNELS;
 use crate::{Format, PieceWriter, WriteError, facts};
 use scopething_waveform::grid::Grid;
 use scopething_waveform::waveform::{Channel, Outline, SeriesOutline};
 
 /// The entry with the logic samples, without the number of the chunk.
 pub(crate) const LOGIC: &str = "logic-1";
+
+/// Samples of a chunk: as many of an analog channel as libsigrok reads at once, 4 MiB. It reads all chunks of a channel before
+/// the next channel, and its csv output needs as much of each at once: of several analog channels in several chunks it makes
+/// wrong rows, or none and a segmentation fault.
+const CHUNK_SAMPLES: usize = (4 << 20) / size_of::<f32>();
 
 /// The section of the metadata that is ours.
 pub(crate) const FACTS: &str = "scopething";
@@ -110,7 +115,7 @@ impl PieceWriter for SrWriter {
     fn samples(&mut self, held: &mut Held, out: &mut dyn Write) -> Result<(), WriteError> {
         let Some(session) = &mut self.session else { return Ok(()) };
         while session.moment < session.grid.count && session.push(held) {
-            if session.logic.len() == MAX_BUFFERED_ROWS {
+            if session.logic.len() == CHUNK_SAMPLES {
                 session.write_chunk(out)?;
             }
         }

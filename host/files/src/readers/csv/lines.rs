@@ -70,6 +70,17 @@ impl<R: BufRead> LineReader<R> {
         if self.fill()? { line(&self.buffer, &mut self.decoded, self.number).map(Some) } else { Ok(None) }
     }
 
+    /// Hands over the text from the beginning of a line on, as far as it lies in the input's buffer, which may be not at all.
+    /// `read` returns how many bytes and lines of it are done with. Returns how many lines these were.
+    pub(super) fn pass(&mut self, read: impl FnOnce(&[u8]) -> (usize, u64)) -> u64 {
+        self.drop_line();
+        let bytes = if self.ahead.is_empty() { self.input.fill_buf().ok() } else { None };
+        let (length, lines) = bytes.map_or((0, 0), read);
+        self.input.consume(length);
+        self.number += lines;
+        lines
+    }
+
     /// Goes on behind a line that was read in place.
     fn drop_line(&mut self) {
         self.input.consume(std::mem::take(&mut self.in_place));

@@ -12,7 +12,7 @@ mod job_table;
 pub(crate) mod layout;
 mod lines;
 pub(crate) mod pieces;
-mod plain;
+mod plain_rows;
 mod recorder;
 pub(crate) mod table;
 
@@ -64,6 +64,24 @@ enum Header {
     Recorder,
     /// Of rows that may belong to several traces, if a column numbers them.
     Table(Box<Layout>),
+}
+
+/// What takes the rows of a table.
+trait Rows {
+    /// Takes the rows that a text begins with, as many as it likes of those that are nothing but numbers. Returns how many
+    /// bytes and lines of it are done with.
+    fn plain(&mut self, _text: &[u8]) -> (usize, u64) {
+        (0, 0)
+    }
+
+    /// Takes a row.
+    fn take(&mut self, row: Line<'_>) -> Result<(), ReadError>;
+}
+
+impl<F: FnMut(Line<'_>) -> Result<(), ReadError>> Rows for F {
+    fn take(&mut self, row: Line<'_>) -> Result<(), ReadError> {
+        self(row)
+    }
 }
 
 /// Where a capture begins.
@@ -150,16 +168,16 @@ impl<R: BufRead> CsvReader<R> {
         Ok(layout)
     }
 
-    /// Hands each row to `take`, up to the end of the capture: the next header, the first row of another trace, or the end
+    /// Hands each row to `rows`, up to the end of the capture: the next header, the first row of another trace, or the end
     /// of the text.
-    fn rows(
-        &mut self,
-        layout: &Layout,
-        mut take: impl FnMut(Line<'_>) -> Result<(), ReadError>,
-    ) -> Result<(), ReadError> {
+    fn rows(&mut self, layout: &Layout, rows: &mut impl Rows) -> Result<(), ReadError> {
         let mut trace: Option<String> = None;
         let mut is_after_blank = false;
-        while let Some(row) = self.lines.next()? {
+        loop {
+            if layout.trace.is_none() && self.lines.pass(|text| rows.plain(text)) > 0 {
+                is_after_blank = false;
+            }
+            let Some(row) = self.lines.next()? else { return Ok(()) };
             // A row of nothing but separators ends some tables.
             if row.text.bytes().all(|byte| byte == b',' || byte == b';') {
                 is_after_blank = true;
@@ -195,9 +213,8 @@ impl<R: BufRead> CsvReader<R> {
                     trace = Some(number.to_owned());
                 }
             }
-            take(row)?;
+            rows.take(row)?;
         }
-        Ok(())
     }
 
     fn table(&mut self, layout: &Layout) -> Result<Waveform, ReadError> {
@@ -206,7 +223,7 @@ impl<R: BufRead> CsvReader<R> {
         let known = layout.pairs.known();
         let separator = layout.separator;
         let mut table = Table::new(layout.clone());
-        self.rows(layout, |row| table.push(row, separator.cells(row.text), window))?;
+        self.rows(layout, &mut |row: Line<'_>| table.push(row, separator.cells(row.text), window))?;
         let end = self.lines.number();
         table.waveform(known, &options, end, &mut self.warnings)
     }
@@ -245,7 +262,7 @@ impl<R: BufRead + Send> TraceReader for CsvReader<R> {
             }
             Some(Begin::Table(layout)) => {
                 let known: Known = layout.pairs.known();
-                self.rows(&layout, |_| Ok(()))?;
+                self.rows(&layout, &mut |_: Line<'_>| Ok(()))?;
                 known.details.stamp.map(|stamp| stamp.number)
             }
         };

@@ -1,7 +1,5 @@
 //! Lines as cells, and which of them are rows of numbers.
 
-use crate::readers::csv::plain::Plain;
-
 /// What stands between the cells of a row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Separator {
@@ -29,9 +27,9 @@ impl Separator {
         Cells { rest: Some(line), separator: self.byte }
     }
 
-    /// Whether it is all that stands between two numbers, this byte.
-    pub(crate) fn is(self, byte: u8) -> bool {
-        self.byte == byte
+    /// The byte that stands between two cells, if nothing else does.
+    pub(crate) fn byte(self) -> u8 {
+        self.byte
     }
 
     /// The number in a cell; `None` if it is none.
@@ -42,24 +40,17 @@ impl Separator {
 
 /// The number in a cell. What programs write for a sample that they do not have is not a number (NaN).
 pub(crate) fn number(cell: &str) -> Option<f64> {
-    if let Some(plain) = Plain::of(cell) {
-        return Some(plain.double());
+    if let Ok(number) = fast_float2::parse(cell) {
+        return Some(if f64::is_finite(number) { number } else { f64::NAN });
     }
-    match cell.parse::<f64>() {
-        Ok(number) if number.is_finite() => Some(number),
-        Ok(_) => Some(f64::NAN),
-        Err(_) => {
-            let missing =
-                matches!(cell, "∞" | "-∞" | "+∞" | "---" | "****" | "#N/A" | "NA" | "N/A" | "null" | "None");
-            missing.then_some(f64::NAN)
-        }
-    }
+    let missing =
+        matches!(cell, "∞" | "-∞" | "+∞" | "---" | "****" | "#N/A" | "NA" | "N/A" | "null" | "None");
+    missing.then_some(f64::NAN)
 }
 
 /// The number in a cell, rounded once to 32 bits; `None` if it is none, or not finite.
 pub(crate) fn single(cell: &str) -> Option<f32> {
-    let plain = Plain::of(cell).and_then(Plain::single);
-    plain.or_else(|| cell.parse().ok().filter(|number: &f32| number.is_finite()))
+    fast_float2::parse(cell).ok().filter(|number: &f32| number.is_finite())
 }
 
 /// The cells of a line.
