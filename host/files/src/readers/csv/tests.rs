@@ -382,6 +382,122 @@ fn exports_of_other_programs_are_understood() {
     }
 }
 
+/// Heads of two columns, and how many seconds and volts a 1 below them is.
+const UNITS: &[(&str, f64, f64)] = &[
+    ("Time (msec),CH1 (V)", 1e-3, 1.0),
+    ("Time (usec),CH1 (Volts)", 1e-6, 1.0),
+    ("Time [µs],CH1 [mV]", 1e-6, 1e-3),
+    ("Time (milliseconds),CH1 (millivolts)", 1e-3, 1e-3),
+    ("Time (min),CH1 (V)", 60.0, 1.0),
+    ("Time (h),CH1 (kV)", 3600.0, 1e3),
+    ("Time_ms,CH1_mV", 1e-3, 1e-3),
+    ("TIME_ns,CH1_V", 1e-9, 1.0),
+    ("Time ms,CH1 mV", 1e-3, 1e-3),
+    ("\"Time, ms\",\"CH1, mV\"", 1e-3, 1e-3),
+    ("t/us,U/uV", 1e-6, 1e-6),
+    ("t in ms,U in mV", 1e-3, 1e-3),
+    ("milliseconds,CH1", 1e-3, 1.0),
+    ("Time,CH1\nmsec,mV", 1e-3, 1e-3),
+    ("Vertical Units,mV\nTime (s),CH1", 1.0, 1e-3),
+];
+
+#[test]
+fn units_of_columns_are_understood_wherever_they_stand() {
+    for (head, seconds, volts) in UNITS {
+        let waveform = read_with(&format!("{head}\n0,500\n2,750\n4,1000\n"), &ReadOptions::default());
+        let series = waveform.channel(Channel::A).unwrap();
+        assert!((series.period_s / (2.0 * seconds) - 1.0).abs() < 1e-9, "{head}: {series:?}");
+        let expected = [500.0, 750.0, 1000.0].map(|sample| (sample * volts) as f32);
+        assert_eq!(series.samples, Samples::Volts(expected.to_vec()), "{head}");
+        assert!(series.label.as_ref().is_none_or(|label| ["CH1", "U"].contains(&label.as_str())), "{head}");
+    }
+}
+
+#[test]
+fn units_of_intervals_and_rates_are_understood_wherever_they_stand() {
+    for (head, period_s) in [
+        ("Sample Interval,10,us", 1e-5),
+        ("Sample Interval (us),10", 1e-5),
+        ("Sampling rate,100,kHz", 1e-5),
+        ("Sampling Rate [kHz],100", 1e-5),
+        ("Sample Rate (MSa/s): 2", 0.5e-6),
+        ("# Sampling period: 5 microseconds", 5e-6),
+        ("# sample interval = 5 msec", 5e-3),
+    ] {
+        let waveform = read_with(&format!("{head}\nCH1\n0.5\n0.75\n1\n"), &ReadOptions::default());
+        let found_s = waveform.channel(Channel::A).unwrap().period_s;
+        assert!((found_s / period_s - 1.0).abs() < 1e-9, "{head}: {found_s}");
+    }
+}
+
+#[test]
+fn what_is_neither_seconds_nor_volts_is_a_warning() {
+    for (head, warned) in [
+        ("Time (s),Current (mA)", &["the unit of Current is mA, not volts"][..]),
+        ("Time (s),Delay (ms)", &["the unit of Delay is ms, not volts"]),
+        ("Vertical Units,A\nTime (s),CH1", &["the unit of CH1 is A, not volts"]),
+        ("Time (ticks),CH1 (V)", &["the unit of the times, ticks, is not known"]),
+        ("Time (s),CH1 (min)", &[]),
+        ("time,V(out)", &[]),
+        ("Point No.,CH1 (V)\n# Sample rate: 1 kHz", &[]),
+    ] {
+        let mut reader = CsvReader::new(std::io::Cursor::new(format!("{head}\n0,500\n1,750\n2,1000\n")));
+        let waveform = reader.read().unwrap().unwrap();
+        assert_eq!(waveform.channels().len(), 1, "{head}");
+        assert_eq!(waveform.channels()[0].samples.len(), 3, "{head}");
+        let warnings = reader.warnings();
+        assert_eq!(warnings.len(), warned.len(), "{head}: {warnings:?}");
+        assert!(
+            warnings.iter().zip(warned).all(|(warning, begin)| warning.starts_with(begin)),
+            "{warnings:?}"
+        );
+    }
+}
+
+#[test]
+fn values_of_buses_are_no_samples() {
+    let text = "#Digilent WaveForms Logic Acquisition\n\nTime,SPI,MISO,Break\n\
+                -0.002,X,0,0\n-0.001,h3F,1,0\n0,h00,1,1\n0.001,X,0,1\n";
+    let mut reader = CsvReader::new(text.as_bytes());
+    let waveform = reader.read().unwrap().unwrap();
+    let found: Vec<_> =
+        waveform.channels().iter().map(|series| (series.title(), series.samples.clone())).collect();
+    let levels = |levels: [u8; 4]| Samples::Levels(levels.to_vec());
+    assert_eq!(
+        found,
+        [("L0 (MISO)".to_owned(), levels([0, 1, 1, 0])), ("L1 (Break)".to_owned(), levels([0, 0, 1, 1]))]
+    );
+    assert_eq!((waveform.channels()[0].start_s, waveform.channels()[0].period_s), (-0.002, 0.001));
+    assert_eq!(reader.warnings(), ["SPI is passed over: it holds other things than numbers"]);
+    let choice = ReadOptions { columns: Some("time=1,MISO=3".parse().unwrap()), ..ReadOptions::default() };
+    assert_eq!(read_with(text, &choice).channels()[0].samples, levels([0, 1, 1, 0]));
+    // Of numbers beside texts nobody knows what they are.
+    for refused in ["time,text,number\n0,a,5\n1,b,7\n", "4.860 530 ms\n4.861 530 ms\n", "a,b\nc,d\n"] {
+        assert!(read(refused).is_err(), "{refused}");
+    }
+}
+
+#[test]
+fn times_of_each_channel_are_no_samples() {
+    let text = |later: f64| {
+        let row = |row: i32| format!("{row},1,{},2\n", f64::from(row) + later);
+        format!(
+            "Time_CH1 (s),Voltage_CH1 (V),Time_CH2 (s),Voltage_CH2 (V)\n{}",
+            (0..5).map(row).collect::<String>()
+        )
+    };
+    for (later, warned) in [(0.0, false), (0.25, true)] {
+        let mut reader = CsvReader::new(std::io::Cursor::new(text(later)));
+        let waveform = reader.read().unwrap().unwrap();
+        let labels: Vec<_> =
+            waveform.channels().iter().filter_map(|series| series.label.as_deref()).collect();
+        assert_eq!(labels, ["Voltage_CH1", "Voltage_CH2"]);
+        let is_warned =
+            reader.warnings().iter().any(|warning| warning.starts_with("Time_CH2 (s) is passed over"));
+        assert_eq!(is_warned, warned, "{:?}", reader.warnings());
+    }
+}
+
 #[test]
 fn steps_of_a_simulation_are_interpolated() {
     let times = [0.0, 1e-6, 3e-6, 7e-6, 15e-6, 16e-6, 18e-6, 25e-6, 33e-6];

@@ -129,14 +129,16 @@ pub(super) struct Rows {
     pub(super) first: usize,
     /// How many cells the widest has, without empty ones at its end.
     pub(super) width: usize,
-    /// The numbers of the first rows; none where a cell is empty.
+    /// The numbers of the first rows; none where a cell is empty, or a text.
     numbers: Vec<Vec<Option<f64>>>,
+    /// The places of cells that are texts.
+    texts: Vec<usize>,
 }
 
 impl Rows {
     /// Rows that were not looked at.
     pub(super) fn unseen(width: usize) -> Self {
-        Self { separator: Separator::COMMA, first: 0, width, numbers: Vec::new() }
+        Self { separator: Separator::COMMA, first: 0, width, numbers: Vec::new(), texts: Vec::new() }
     }
 
     fn column(&self, place: usize) -> Vec<f64> {
@@ -145,6 +147,15 @@ impl Rows {
 
     pub(super) fn has_numbers(&self, place: usize) -> bool {
         !self.column(place).is_empty()
+    }
+
+    pub(super) fn has_texts(&self, place: usize) -> bool {
+        self.texts.contains(&place)
+    }
+
+    /// Whether two columns have the same numbers, as far as was looked.
+    pub(super) fn are_alike(&self, one: usize, other: usize) -> bool {
+        self.has_numbers(one) && self.column(one) == self.column(other)
     }
 
     /// Whether a column rises from row to row.
@@ -181,7 +192,8 @@ impl Preview {
                 best = Some(rows);
             }
         }
-        Self { rows: best }
+        let with_texts = || Separator::ALL.iter().find_map(|&separator| rows_of_levels(lines, separator));
+        Self { rows: best.or_else(with_texts) }
     }
 }
 
@@ -203,7 +215,29 @@ fn rows_by(lines: &[String], separator: Separator) -> Option<Rows> {
     let first = (0..lines.len()).find(begins).or_else(|| (0..lines.len()).find(|&index| is_row(index)))?;
     let rows: Vec<_> = numbers.into_iter().skip(first).take_while(Option::is_some).flatten().collect();
     let width = rows.iter().map(Vec::len).max().unwrap_or(0);
-    Some(Rows { separator, first, width, numbers: rows })
+    Some(Rows { separator, first, width, numbers: rows, texts: Vec::new() })
+}
+
+/// Rows of times and levels, with texts in some columns: logic analysers write the values of buses between the lines.
+fn rows_of_levels(lines: &[String], separator: Separator) -> Option<Rows> {
+    let cells = |line: &String| separator.cells(line).map(str::to_owned).collect::<Vec<String>>();
+    let is_row = |cells: &Vec<String>| cells.first().is_some_and(|cell| separator.number(cell).is_some());
+    let first = lines.iter().position(|line| !is_note(line) && is_row(&cells(line)))?;
+    let rows: Vec<Vec<String>> = lines.iter().skip(first).map(cells).take_while(is_row).collect();
+    let width = rows.first()?.len();
+    if rows.iter().any(|row| row.len() != width) {
+        return None;
+    }
+    let number = |cell: &String| separator.number(cell);
+    let is_text =
+        |place: &usize| rows.iter().any(|row| row.get(*place).is_some_and(|cell| number(cell).is_none()));
+    let texts: Vec<usize> = (0..width).filter(is_text).collect();
+    let numbers = rows.iter().map(|row| row.iter().map(number).collect()).collect();
+    let rows = Rows { separator, first, width, numbers, texts };
+    let are_levels = |place: usize| {
+        rows.has_texts(place) || rows.column(place).iter().all(|level| [0.0, 1.0].contains(level))
+    };
+    (rows.rises(0) && rows.texts.len() + 1 < width && (1..width).all(are_levels)).then_some(rows)
 }
 
 /// The numbers of a row; `None` if any cell is none.

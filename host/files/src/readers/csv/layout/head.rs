@@ -1,81 +1,91 @@
 //! What stands before the rows of a table.
 
 use super::cells::{self, Rows, Separator};
+use super::units::{self, Unit, What};
 use super::{Clock, ColumnLayout, Kind, Layout};
 use crate::facts::Known;
 use scopething_waveform::waveform::Channel;
 
 /// A column by the header.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Name {
     pub(super) text: String,
-    unit: String,
-    /// Seconds that a 1 in the column stands for, if it has times.
-    pub(super) time_scale: f64,
-    /// Whether it numbers samples, and has no times.
-    pub(super) counts_samples: bool,
+    /// As the header has it, with its unit.
+    pub(super) whole: String,
+    unit: Option<Unit>,
     /// Whether it holds no samples, but a number that holds for all of them.
     pub(super) is_parameter: bool,
 }
 
-impl Default for Name {
-    fn default() -> Self {
-        Self {
-            text: String::new(),
-            unit: String::new(),
-            time_scale: 1.0,
-            counts_samples: false,
-            is_parameter: false,
-        }
-    }
-}
-
 impl Name {
-    /// Reads `Time (ms)`, `Time [s]`, `C1 in V`, `(V)` or a bare name, with the unit that stands below it, if any.
+    /// Reads `Time (ms)`, `Time [s]`, `C1 in V`, `t/us`, `CH1_mV`, `(V)` or a bare name, with the unit that stands below it,
+    /// if any.
     pub(super) fn of(cell: &str, below: Option<&str>) -> Self {
         let cell = cell.trim_matches(|letter: char| letter == '"' || letter == '#' || letter.is_whitespace());
-        let bracketed = cell.strip_suffix([')', ']']).and_then(|text| text.rsplit_once(['(', '[']));
-        let worded = || cell.strip_prefix("in ").map(|unit| ("", unit)).or_else(|| cell.rsplit_once(" in "));
-        let split = bracketed.or_else(worded).filter(|(_, unit)| is_unit(unit));
-        let (text, unit) =
-            split.unwrap_or_else(|| if is_unit_of_time_word(cell) { ("", cell) } else { (cell, "") });
-        let unit = below.map_or(unit, |below| below.trim_matches(['(', ')', '[', ']', ' ', '"']));
-        let lower = unit.to_lowercase();
+        let (text, within) = units::split(cell);
+        let unit = below.map(|below| below.trim_matches(['(', ')', '[', ']', ' ', '"'])).or(within);
         let (text, is_parameter) = match text.split_once('=') {
             Some((key, _)) => (key.trim(), true),
             None => (text.trim(), matches!(text.trim(), "Start" | "Increment")),
         };
         Self {
             text: text.to_owned(),
-            time_scale: time_scale(unit).unwrap_or(1.0),
-            counts_samples: lower == "sequence",
+            whole: cell.to_owned(),
+            unit: unit.filter(|unit| !unit.is_empty()).map(|unit| Unit::of(unit, units::is_time_name(text))),
             is_parameter,
-            unit: unit.to_owned(),
         }
     }
 
+    fn what(&self) -> Option<What> {
+        self.unit.as_ref().map(|unit| unit.what)
+    }
+
     pub(super) fn is_time(&self) -> bool {
-        let name = self.text.to_lowercase();
-        let is_named = name.starts_with("time")
-            || matches!(
-                name.as_str(),
-                "t" | "x" | "x-axis" | "sec" | "second" | "seconds" | "zeit" | "temps" | "tiempo"
-            );
-        is_named || self.counts_samples || time_scale(&self.unit).is_some()
+        self.is_named_time() || self.counts_samples() || matches!(self.what(), Some(What::Seconds(_)))
+    }
+
+    fn is_named_time(&self) -> bool {
+        units::is_time_name(&self.text)
+    }
+
+    /// Whether it has times by its name, which others may have by accident: `x` beside `time`.
+    pub(super) fn is_called_time(&self) -> bool {
+        self.text.to_lowercase().starts_with("time")
+    }
+
+    /// Whether it numbers samples, and has no times.
+    pub(super) fn counts_samples(&self) -> bool {
+        self.what() == Some(What::Samples)
+    }
+
+    /// Seconds that a 1 in the column stands for, if it has times.
+    pub(super) fn time_scale(&self) -> f64 {
+        if let Some(What::Seconds(scale)) = self.what() { scale } else { 1.0 }
+    }
+
+    /// The unit of its times, where that is none that is known.
+    pub(super) fn unknown_time_unit(&self) -> Option<&str> {
+        self.unit
+            .as_ref()
+            .filter(|unit| matches!(unit.what, What::Other | What::Volts(_)))
+            .map(|unit| unit.text.as_str())
     }
 
     /// Whether it may be the number of a row.
     pub(super) fn may_be_index(&self) -> bool {
-        let name = self.text.to_lowercase();
-        matches!(
-            name.as_str(),
-            "" | "index" | "sample" | "samples" | "n" | "no" | "no." | "nr" | "point" | "points" | "row"
-        )
+        let words = [
+            "index", "sample", "samples", "n", "no", "no.", "nr", "nr.", "number", "point", "points", "row",
+            "data",
+        ];
+        self.text.to_lowercase().split_whitespace().all(|word| words.contains(&word))
     }
 
-    pub(super) fn column(&self, place: usize) -> ColumnLayout {
+    /// The column of it; `unit` is that of columns without one.
+    pub(super) fn column(&self, place: usize, unit: Option<&Unit>) -> ColumnLayout {
         let name = if self.text.is_empty() { (place + 1).to_string() } else { self.text.clone() };
-        ColumnLayout { place, kind: self.kind(), scale: volt_scale(&self.unit), name }
+        let unit = self.unit.as_ref().or(unit);
+        let scale = if let Some(What::Volts(scale)) = unit.map(|unit| unit.what) { scale } else { 1.0 };
+        ColumnLayout { place, kind: self.kind(), scale, name, unit: unit.and_then(Unit::not_volts) }
     }
 
     fn kind(&self) -> Kind {
@@ -84,57 +94,16 @@ impl Name {
             Ok(_) => return Kind::Logic,
             Err(_) => {}
         }
-        let unit = self.unit.to_lowercase();
-        if unit == "logic" {
+        if self.what() == Some(What::Levels) {
             return Kind::Logic;
         }
         let is_scope_channel = |prefix: &str| {
             let rest = self.text.to_uppercase().strip_prefix(prefix).map(|rest| rest.trim().to_owned());
             rest.is_some_and(|rest| rest.starts_with(|first: char| first.is_ascii_digit()))
         };
-        let is_analog = !unit.is_empty() || is_scope_channel("CH") || is_scope_channel("C");
+        let is_analog = self.unit.is_some() || is_scope_channel("CH") || is_scope_channel("C");
         if is_analog { Kind::Analog } else { Kind::Either }
     }
-}
-
-/// Seconds in a unit of time.
-fn time_scale(unit: &str) -> Option<f64> {
-    match unit.to_lowercase().as_str() {
-        "s" | "sec" | "second" | "seconds" => Some(1.0),
-        "ms" | "millisecond" | "milliseconds" => Some(1e-3),
-        "us" | "µs" | "μs" | "microsecond" | "microseconds" => Some(1e-6),
-        "ns" | "nanosecond" | "nanoseconds" => Some(1e-9),
-        "ps" | "picosecond" | "picoseconds" => Some(1e-12),
-        "fs" | "femtosecond" | "femtoseconds" => Some(1e-15),
-        _ => None,
-    }
-}
-
-/// Whether a name is a unit of time, written in full.
-fn is_unit_of_time_word(cell: &str) -> bool {
-    cell.len() > 2 && cell.to_lowercase().ends_with("seconds") && time_scale(cell).is_some()
-}
-
-/// Volts in a unit of them; other units stay as they are.
-fn volt_scale(unit: &str) -> f64 {
-    match unit {
-        "mV" | "mv" | "millivolt" | "millivolts" => 1e-3,
-        "uV" | "µV" | "μV" | "uv" | "microvolts" => 1e-6,
-        "nV" => 1e-9,
-        "kV" | "kv" => 1e3,
-        "MV" => 1e6,
-        _ => 1.0,
-    }
-}
-
-fn is_unit(text: &str) -> bool {
-    let lower = text.trim().to_lowercase();
-    let words = [
-        "v", "volt", "volts", "mv", "uv", "µv", "μv", "nv", "kv", "a", "ma", "ua", "µa", "amp", "amps",
-        "ampere", "w", "watt", "hz", "logic", "analog", "sequence", "db", "dbv", "dbm", "°", "deg",
-        "unknown", "raw", "adc",
-    ];
-    time_scale(&lower).is_some() || words.contains(&lower.as_str())
 }
 
 /// What the lines before the rows state.
@@ -224,7 +193,7 @@ fn is_units(cells: &[String]) -> bool {
     let mut units = 0;
     let all = cells.iter().all(|cell| {
         let bare = cell.trim_matches(['(', ')', '[', ']', ' ', '"']);
-        let is_unit = is_unit(bare);
+        let is_unit = units::is_unit(bare);
         units += usize::from(is_unit);
         is_unit || bare.is_empty() || bare.parse::<f64>().is_ok()
     });
@@ -262,20 +231,23 @@ impl MetaPairs {
         let by_cell = || {
             let mut cells = separator.cells(text);
             let key = cells.next()?;
-            Some((key, cells.find(|cell| !cell.is_empty())?))
+            let mut values = cells.filter(|cell| !cell.is_empty());
+            Some((key, values.next()?, values.next()))
         };
         if is_note && let Some((key, value)) = text.split_once(": ") {
             self.facts.push((key.to_owned(), value.to_owned()));
         }
+        let pair = pair.map(|(key, value)| (key, value, None));
         let pair = if is_note { pair } else { by_cell().or(pair) };
-        if let Some((key, value)) = pair {
+        if let Some((key, value, next)) = pair {
+            let value = units::with_unit(key, value.trim().trim_matches('"'), next);
             let key = key.trim().trim_end_matches(['=', ':', ' ', '"']).to_lowercase();
-            self.pairs.push((key, value.trim().trim_matches('"').to_owned()));
+            self.pairs.push((key, value));
         }
     }
 
     fn find(&self, is_key: impl Fn(&str) -> bool) -> Option<f64> {
-        self.pairs.iter().filter(|(key, _)| is_key(key)).find_map(|(_, value)| scaled(value))
+        self.pairs.iter().filter(|(key, _)| is_key(key)).find_map(|(_, value)| units::scaled(value))
     }
 
     /// Seconds from one row to the next.
@@ -314,6 +286,16 @@ impl MetaPairs {
         self.find(is_start).filter(|start_s| start_s.is_finite())
     }
 
+    /// The unit of all samples.
+    pub(super) fn sample_unit(&self) -> Option<Unit> {
+        let is_it = |key: &str| {
+            let key = key.replace([' ', '_', '-'], "");
+            matches!(key.as_str(), "verticalunits" | "verticalunit" | "yunits" | "yunit" | "vunits" | "vunit")
+        };
+        let (_, unit) = self.pairs.iter().find(|(key, unit)| is_it(key) && units::is_unit(unit))?;
+        Some(Unit::of(unit, false))
+    }
+
     fn channel_names(&self) -> Vec<String> {
         let list = self.pairs.iter().find(|(key, _)| key.starts_with("channels"));
         list.map(|(_, names)| names.split(',').map(|name| name.trim().to_owned()).collect())
@@ -332,29 +314,6 @@ impl MetaPairs {
     }
 }
 
-/// A number with a unit behind it, which may have a prefix: `8.192e+06Hz`, `1 MHz`, `0.004us`, `Analog:4e-9`.
-fn scaled(value: &str) -> Option<f64> {
-    let value = value.rsplit(':').next().unwrap_or(value).trim();
-    let is_number = |text: &str| text.trim().parse::<f64>().ok();
-    let ends = (1..=value.len()).rev().filter(|&end| value.is_char_boundary(end));
-    let (number, unit) = ends.into_iter().find_map(|end| {
-        let (number, unit) = value.split_at(end);
-        Some((is_number(number)?, unit.trim_start_matches(['(', ' '])))
-    })?;
-    let factor = match unit.chars().next() {
-        Some('p') => 1e-12,
-        Some('n') => 1e-9,
-        Some('u' | 'µ' | 'μ') => 1e-6,
-        Some('m') => 1e-3,
-        Some('k' | 'K') => 1e3,
-        Some('M') => 1e6,
-        Some('G') => 1e9,
-        _ => 1.0,
-    };
-    let has_prefix = unit.chars().count() > 1;
-    Some(if has_prefix { number * factor } else { number })
-}
-
 /// The layout of a table whose head stands in the first three columns, beside the rows, as older Tektronix
 /// oscilloscopes write it.
 pub(super) fn beside_rows(lines: &[String]) -> Option<Layout> {
@@ -371,7 +330,8 @@ pub(super) fn beside_rows(lines: &[String]) -> Option<Layout> {
     }
     let source =
         pairs.pairs.iter().find(|(key, _)| key == "source").map_or("CH1", |(_, source)| source).to_owned();
-    let column = ColumnLayout { place: 4, name: source, kind: Kind::Analog, scale: 1.0 };
+    let name = Name { text: source, ..Name::default() };
+    let column = ColumnLayout { kind: Kind::Analog, ..name.column(4, pairs.sample_unit().as_ref()) };
     Some(Layout {
         separator,
         head_lines: 0,
@@ -382,5 +342,6 @@ pub(super) fn beside_rows(lines: &[String]) -> Option<Layout> {
         width: 5,
         is_counted: false,
         pairs,
+        notices: Vec::new(),
     })
 }

@@ -6,6 +6,7 @@
 
 mod cells;
 mod head;
+mod units;
 
 pub(super) use self::cells::Cells;
 pub(crate) use self::cells::{Separator, single};
@@ -38,6 +39,8 @@ pub(crate) struct ColumnLayout {
     pub(crate) kind: Kind,
     /// What samples are multiplied with to be volts.
     pub(crate) scale: f64,
+    /// Their unit, where it is neither of volts nor of levels.
+    pub(crate) unit: Option<String>,
 }
 
 /// Where the times of rows come from.
@@ -67,6 +70,8 @@ pub(crate) struct Layout {
     is_counted: bool,
     /// What the head states, such as our own facts.
     pub(crate) pairs: MetaPairs,
+    /// What a user has to know of how the head was understood.
+    notices: Vec<String>,
 }
 
 impl Layout {
@@ -100,6 +105,7 @@ impl Layout {
             width: names.len(),
             is_counted: false,
             pairs: head.pairs,
+            notices: Vec::new(),
         };
         let at = first + head.name_line as u64;
         let choice = options.columns.as_ref();
@@ -124,6 +130,7 @@ impl Layout {
             name: channel.to_string(),
             kind: if channel.is_analog() { Kind::Analog } else { Kind::Logic },
             scale: 1.0,
+            unit: None,
         };
         Self {
             separator: Separator::COMMA,
@@ -135,6 +142,7 @@ impl Layout {
             width: channels.len() + 1,
             is_counted: false,
             pairs: MetaPairs::default(),
+            notices: Vec::new(),
         }
     }
 
@@ -150,7 +158,7 @@ impl Layout {
             None => layout.understand(&names, &rows),
         };
         if let Some(name) = time.and_then(|place| names.get(place)) {
-            layout.clock = Clock::Column { place: time.unwrap_or(0), scale: name.time_scale };
+            layout.clock = Clock::Column { place: time.unwrap_or(0), scale: name.time_scale() };
         }
         Ok((layout, time))
     }
@@ -185,16 +193,36 @@ impl Layout {
         let is_index = |place: usize, name: &head::Name| {
             Some(place) != time && place == 0 && name.may_be_index() && rows.counts_up(0)
         };
+        let unit = self.pairs.sample_unit();
         for (place, name) in names.iter().enumerate() {
             if name.text == csv::TRACE {
                 self.trace = Some(place);
             } else if name.text == csv::LOST || name.is_parameter || is_index(place, name) {
                 self.passed_over.push(place);
+            } else if rows.has_texts(place) {
+                self.passed_over.push(place);
+                self.notices
+                    .push(format!("{} is passed over: it holds other things than numbers", name.whole));
+            } else if let Some(time) = time.filter(|&time| time != place && name.is_called_time()) {
+                self.passed_over.push(place);
+                self.note_other_times(time, place, names, rows);
             } else if Some(place) != time && (!name.text.is_empty() || rows.has_numbers(place)) {
-                self.columns.push(name.column(place));
+                self.columns.push(name.column(place, unit.as_ref()));
             }
         }
         time
+    }
+
+    /// Some tables have times for each channel.
+    fn note_other_times(&mut self, time: usize, other: usize, names: &[head::Name], rows: &cells::Rows) {
+        if !rows.are_alike(time, other)
+            && let (Some(time), Some(other)) = (names.get(time), names.get(other))
+        {
+            self.notices.push(format!(
+                "{} is passed over: all samples are read as if taken at the times of {}",
+                other.whole, time.whole
+            ));
+        }
     }
 
     /// The columns that the user chose. Returns the place of the times.
@@ -205,9 +233,10 @@ impl Layout {
         rows: &cells::Rows,
     ) -> Result<Option<usize>, String> {
         let mut time = None;
+        let unit = self.pairs.sample_unit();
         for (wanted, column) in &choice.columns {
             let by_number = column.parse::<usize>().ok().filter(|number| (1..=rows.width).contains(number));
-            let named = names.iter().position(|name| name.text == *column);
+            let named = names.iter().position(|name| name.text == *column || name.whole == *column);
             let alike = || names.iter().position(|name| name.text.eq_ignore_ascii_case(column));
             let place = named.or_else(alike).or(by_number.map(|number| number - 1));
             let place = place.ok_or_else(|| {
@@ -218,7 +247,7 @@ impl Layout {
                 time = Some(place);
             } else {
                 let unnamed = head::Name::default();
-                let mut column = names.get(place).unwrap_or(&unnamed).column(place);
+                let mut column = names.get(place).unwrap_or(&unnamed).column(place, unit.as_ref());
                 if let Ok(channel) = wanted.parse::<Channel>() {
                     column.kind = if channel.is_analog() { Kind::Analog } else { Kind::Logic };
                 }
@@ -240,10 +269,15 @@ impl Layout {
         line: u64,
     ) -> Result<Clock, ReadError> {
         let stated_s = options.rate_hz.map(f64::recip).or_else(|| self.pairs.period_s());
-        let counts = time.and_then(|place| names.get(place)).is_some_and(|name| name.counts_samples);
+        let counts = time.and_then(|place| names.get(place)).is_some_and(head::Name::counts_samples);
         match (time, stated_s) {
             (Some(place), _) if !counts => {
-                let scale = names.get(place).map_or(1.0, |name| name.time_scale);
+                if let Some(unit) = names.get(place).and_then(head::Name::unknown_time_unit) {
+                    self.notices.push(format!(
+                        "the unit of the times, {unit}, is not known: they are read as seconds; --rate gives the sample rate"
+                    ));
+                }
+                let scale = names.get(place).map_or(1.0, head::Name::time_scale);
                 Ok(Clock::Column { place, scale })
             }
             (Some(place), Some(period_s)) => {
@@ -280,7 +314,16 @@ impl Layout {
                 Candidate { prefers: place, ..Candidate::new(column.name.clone(), *kind != Kind::Logic) }
             })
             .collect();
-        assign(&candidates, &options.channels, warnings)
+        warnings.extend(self.notices.iter().cloned());
+        let assigned = assign(&candidates, &options.channels, warnings)?;
+        for one in &assigned {
+            if let Some(ColumnLayout { name, unit: Some(unit), .. }) = self.columns.get(one.index) {
+                warnings.push(format!(
+                    "the unit of {name} is {unit}, not volts: its numbers are shown as if they were volts"
+                ));
+            }
+        }
+        Ok(assigned)
     }
 
     /// The time of a row in seconds, before which so many were passed; `note` sees it as it is printed.
