@@ -41,7 +41,7 @@ pub(super) struct Pins {
 }
 
 impl Pins {
-    /// Takes the pins, which stay inputs until the radio is switched on.
+    /// Takes the pins, which are low for a moment and then inputs, until the radio is switched on.
     pub(super) fn new(
         power: Peri<'static, PIN_23>,
         data: Peri<'static, PIN_24>,

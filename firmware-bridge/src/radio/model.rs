@@ -2,10 +2,13 @@
 //! these leave something open. Its clock is the test's.
 
 use core::cell::{Cell, RefCell};
+use core::pin::pin;
+use core::task::{Context, Poll, Waker};
 use std::collections::VecDeque;
 use std::rc::Rc;
 use std::vec::Vec;
 
+use embassy_futures::yield_now;
 use scopething_core::time::{Clock, Instant};
 
 use super::Wires;
@@ -15,11 +18,30 @@ use super::Wires;
 const MIN_OFF: u64 = 10_000;
 const MIN_ON: u64 = 150_000;
 const CLOCK_STARTS: u64 = 3_000;
+const TEST_VALUE: u32 = 0xfeed_bead;
 const CHIP_COMMON: u32 = 0x1800_0000;
 /// What the pins that are none of the host's business are set to.
 const LEVELS: u32 = 0b100;
 const DRIVEN: u32 = 0b110;
 const OTHERS: u32 = 0xffff_fff9;
+
+/// The bus's settings: words of 32 bits; their bytes the other way round; the fast mode, by which alone published drivers access
+/// the backplane; awake; a status after each access; a delay of function 0 as well, of so many bytes.
+const WHOLE: u32 = 1 << 0;
+const REVERSED: u32 = 1 << 1;
+const FAST: u32 = 1 << 4;
+const AWAKE: u32 = 1 << 7;
+const STATUS: u32 = 1 << 16;
+const DELAY_ALL: u32 = 1 << 18;
+const DELAY_BIT: u32 = 8;
+/// What concerns interrupts, of which there are none.
+const INTERRUPTS: u32 = 1 << 5 | 1 << 17;
+/// All others change edges, lengths of packets or what is reset.
+const SETTINGS: u32 = WHOLE | REVERSED | FAST | AWAKE | STATUS | DELAY_ALL | 0xff << DELAY_BIT | INTERRUPTS;
+/// The request of the clock that is there without a program. Others force one, or need a program.
+const CLOCK_REQUEST: u32 = 1 << 3;
+/// What the first answer of a real one was (embassy's issue 3612).
+const FIRST_ANSWER: u32 = 0x0303_0303;
 
 /// What is soldered to the wires.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,6 +52,12 @@ pub(super) enum Kind {
     WithoutClock,
     /// One that is ready only the second time that it is switched on.
     Late,
+    /// One whose first answer is wrong.
+    Hesitant,
+    /// One whose pin is not given to other parts, whatever that register reads.
+    WithoutOthers,
+    /// One that is not understood any more once its words have 32 bits.
+    Garbled,
     /// A chip of another number.
     Other,
     /// One whose pins cannot be driven.
@@ -55,8 +83,10 @@ pub(super) enum Mistake {
     Changing,
     /// Selected with a clock that is high, or deselected within an access, or more bits than that has.
     Framing,
-    /// No such register, or not of that length.
+    /// No such register, or not of that length, or not to be set so.
     Register(u32),
+    /// A command whose address does not go up.
+    Command,
     /// The backplane without its clock, its delay or awake.
     Asleep,
     /// Another pin of the chip changes.
@@ -65,7 +95,6 @@ pub(super) enum Mistake {
 
 #[derive(Debug, Default)]
 struct Access {
-    clocks: usize,
     /// Bits that the host has sent.
     sent: Vec<bool>,
     /// Bits that are for the host.
@@ -81,14 +110,20 @@ struct Chip {
     on_since: Option<u64>,
     off_since: u64,
     starts: u32,
-    clock: bool,
+    // What the host drives, if it does.
+    clock: Option<bool>,
     data: Option<bool>,
+    selected: Option<bool>,
     access: Option<Access>,
+    /// Bits since others ran, and the most of them.
+    bits: usize,
     longest: usize,
     released: bool,
     noise: u32,
     // Of the chip, as they are after power-up.
     settings: u32,
+    accesses: u32,
+    answers: u32,
     delay: Option<u32>,
     window: [u32; 3],
     clock_requested: Option<u64>,
@@ -112,6 +147,7 @@ impl Clock for Time {
 
     async fn until(&self, deadline: Instant) {
         self.0.set(self.0.get().max(deadline.0));
+        yield_now().await;
     }
 }
 
@@ -128,13 +164,17 @@ impl Board {
             on_since: None,
             off_since: 0,
             starts: 0,
-            clock: false,
+            clock: None,
             data: None,
+            selected: None,
             access: None,
+            bits: 0,
             longest: 0,
             released: false,
             noise: 1,
             settings: 0,
+            accesses: 0,
+            answers: 0,
             delay: None,
             window: [0; 3],
             clock_requested: None,
@@ -152,7 +192,8 @@ impl Board {
     /// Whether its LED is lit.
     pub(super) fn is_lit(&self) -> bool {
         let chip = self.0.borrow();
-        chip.on_since.is_some() && chip.levels & chip.driven & !chip.others & 1 != 0
+        let others = if chip.kind == Kind::WithoutOthers { 0 } else { chip.others };
+        chip.on_since.is_some() && chip.levels & chip.driven & !others & 1 != 0
     }
 
     pub(super) fn mistakes(&self) -> Vec<Mistake> {
@@ -164,7 +205,18 @@ impl Board {
         self.0.borrow().starts
     }
 
-    /// The bits of its longest access.
+    /// Runs a future on it, beside others.
+    pub(super) fn run<F: Future>(&self, future: F) -> F::Output {
+        let mut future = pin!(future);
+        loop {
+            self.0.borrow_mut().bits = 0;
+            if let Poll::Ready(output) = future.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
+                return output;
+            }
+        }
+    }
+
+    /// The most bits for which others were kept off.
     pub(super) fn longest(&self) -> usize {
         self.0.borrow().longest
     }
@@ -175,13 +227,15 @@ impl Board {
 }
 
 impl Chip {
-    fn is_whole(&self) -> bool {
-        self.settings & 1 != 0
-    }
-
     /// A word as it is on the wire, and the other way round.
     fn in_order(&self, word: u32) -> u32 {
-        if self.is_whole() { word } else { word.rotate_right(16) }
+        if self.settings & REVERSED != 0 {
+            word.swap_bytes()
+        } else if self.settings & WHOLE != 0 {
+            word
+        } else {
+            word.rotate_right(16)
+        }
     }
 
     /// Whether it hears what is sent to it.
@@ -221,22 +275,41 @@ impl Chip {
         let command = self.in_order(word(access.sent.get(..32).unwrap_or_default()));
         let (function, address, bytes) = (command >> 28 & 3, command >> 11 & 0x1_ffff, command & 0x7ff);
         let writes = command >> 31 != 0;
+        if count == 32 && command >> 30 & 1 == 0 {
+            self.mistakes.push(Mistake::Command);
+        }
         match count {
             32 if !writes => {
                 access.is_read = true;
                 let value = self.read(function, address, bytes);
                 let value = self.in_order(value);
-                let delay = if function == 0 { 0 } else { 8 * self.delay.unwrap_or(0) };
-                access.answer = (0..delay).map(|bit| bit % 3 == 0).collect();
+                access.answer = (0..self.delay_bits(function)).map(|bit| bit % 3 == 0).collect();
                 access.answer.extend((0..32).rev().map(|bit| value >> bit & 1 != 0));
+                access.answer.extend(self.status());
             }
             64 if writes => {
                 let value = self.in_order(word(&access.sent[32..]));
                 self.write(function, address, bytes, value);
+                access.answer.extend(self.status());
+                access.is_read = !access.answer.is_empty();
             }
             65.. => self.mistakes.push(Mistake::Framing),
             _ => {}
         }
+    }
+
+    /// Bits that come before what is read.
+    fn delay_bits(&self, function: u32) -> u32 {
+        match function {
+            0 if self.settings & DELAY_ALL == 0 => 0,
+            0 => 8 * (self.settings >> DELAY_BIT & 0xff),
+            _ => 8 * self.delay.unwrap_or(0),
+        }
+    }
+
+    /// Bits that come after each access.
+    fn status(&self) -> impl Iterator<Item = bool> + use<> {
+        (0..if self.settings & STATUS == 0 { 0 } else { 32 }).map(|_| false)
     }
 
     /// Looks whether the backplane can be accessed, and gives what lies there.
@@ -249,7 +322,8 @@ impl Chip {
     }
 
     fn look_awake(&mut self, function: u32, reads: bool) {
-        let is_awake = self.is_whole() && self.settings & 0x80 != 0;
+        let demanded = WHOLE | FAST | AWAKE;
+        let is_awake = self.settings & demanded == demanded;
         if function == 1 && !(is_awake && (self.delay.is_some() || !reads)) {
             self.mistakes.push(Mistake::Asleep);
         }
@@ -257,8 +331,11 @@ impl Chip {
 
     fn read(&mut self, function: u32, address: u32, bytes: u32) -> u32 {
         self.look_awake(function, true);
+        self.answers += 1;
         match (function, address, bytes) {
-            (0, 0x14, 4) => 0xfeed_bead,
+            (0, 0x14, 4) if self.kind == Kind::Hesitant && self.answers == 1 => FIRST_ANSWER,
+            (0, 0x14, 4) if self.kind == Kind::Garbled && self.settings & WHOLE != 0 => !TEST_VALUE,
+            (0, 0x14, 4) => TEST_VALUE,
             // What is above a byte is of no meaning.
             (1, 0x1_000e, 1) => 0xaaaa_aa08 | u32::from(self.clock_runs()) << 6,
             (1, 0x8000..=0xffff, 4) => match self.backplane(address).wrapping_sub(CHIP_COMMON) {
@@ -277,12 +354,10 @@ impl Chip {
     fn write(&mut self, function: u32, address: u32, bytes: u32, value: u32) {
         self.look_awake(function, false);
         match (function, address, bytes) {
-            (0, 0, 4) => self.settings = value,
+            (0, 0, 4) if value & !SETTINGS == 0 => self.settings = value,
             (0, 0x1d, 1) => self.delay = Some(value & 0xff),
             (1, 0x1_000a..=0x1_000c, 1) => self.window[(address - 0x1_000a) as usize] = value & 0xff,
-            (1, 0x1_000e, 1) => {
-                self.clock_requested = (value & 8 != 0).then(|| self.now.get());
-            }
+            (1, 0x1_000e, 1) if value & 0xff == CLOCK_REQUEST => self.clock_requested = Some(self.now.get()),
             (1, 0x8000..=0xffff, 4) => {
                 let register = self.backplane(address).wrapping_sub(CHIP_COMMON);
                 let place = match register {
@@ -292,7 +367,12 @@ impl Chip {
                     _ => return self.mistakes.push(Mistake::Register(address)),
                 };
                 let is_of_others = (*place ^ value) & !1 != 0;
-                if self.kind != Kind::Stuck {
+                let stays = match self.kind {
+                    Kind::Stuck => true,
+                    Kind::WithoutOthers => register == 0x6c,
+                    _ => false,
+                };
+                if !stays {
                     *place = value;
                 }
                 if is_of_others {
@@ -317,7 +397,7 @@ impl Wires for Board {
             chip.off_since = now;
             chip.on_since = None;
         } else if chip.on_since.is_none() {
-            if chip.data != Some(false) || chip.clock || chip.access.is_some() {
+            if [chip.data, chip.clock, chip.selected] != [Some(false); 3] {
                 chip.mistakes.push(Mistake::Strap);
             }
             if now < chip.off_since + MIN_OFF {
@@ -326,6 +406,7 @@ impl Wires for Board {
             chip.on_since = Some(now);
             chip.starts += 1;
             chip.settings = 0;
+            (chip.accesses, chip.answers) = (0, 0);
             chip.delay = None;
             chip.clock_requested = None;
             (chip.levels, chip.driven, chip.others) = (LEVELS, DRIVEN, OTHERS);
@@ -334,10 +415,16 @@ impl Wires for Board {
 
     fn set_selected(&mut self, selected: bool) {
         let chip = &mut *self.0.borrow_mut();
+        chip.selected = Some(selected);
         if selected {
-            if chip.clock || chip.access.is_some() {
+            if chip.clock != Some(false) || chip.access.is_some() {
                 chip.mistakes.push(Mistake::Framing);
             }
+            // Between two accesses the line is the radio's, to interrupt. Before the first it has selected gSPI.
+            if chip.accesses > 0 && chip.data.is_some() {
+                chip.mistakes.push(Mistake::Contention);
+            }
+            chip.accesses += 1;
             chip.access = Some(Access::default());
         } else if let Some(access) = chip.access.take() {
             let is_whole = if access.is_read { access.answer.is_empty() } else { access.sent.len() == 64 };
@@ -349,11 +436,11 @@ impl Wires for Board {
 
     fn set_clock(&mut self, high: bool) {
         let chip = &mut *self.0.borrow_mut();
-        let rises = high && !chip.clock;
-        chip.clock = high;
-        if let Some(access) = chip.access.as_mut().filter(|_| rises) {
-            access.clocks += 1;
-            chip.longest = chip.longest.max(access.clocks);
+        let rises = high && chip.clock == Some(false);
+        chip.clock = Some(high);
+        if rises && chip.access.is_some() {
+            chip.bits += 1;
+            chip.longest = chip.longest.max(chip.bits);
             if chip.hears() {
                 chip.rise();
             }
@@ -369,7 +456,7 @@ impl Wires for Board {
         if chip.data.is_some() {
             chip.mistakes.push(Mistake::Contention);
         }
-        if chip.clock {
+        if chip.clock != Some(false) {
             chip.mistakes.push(Mistake::Changing);
         }
         match chip.kind {
@@ -387,5 +474,6 @@ impl Wires for Board {
         let chip = &mut *self.0.borrow_mut();
         chip.released = true;
         chip.on_since = None;
+        (chip.data, chip.clock, chip.selected) = (None, None, None);
     }
 }

@@ -22,6 +22,14 @@ const CHIP_COMMON = 0x18000000;
 const RESET = { 0x00: 0x1540a9af, 0x64: 0b100, 0x68: 0b110, 0x6c: 0xfffffff9 };
 const [LEVELS, DRIVEN, OTHERS] = [0x64, 0x68, 0x6c];
 
+/** Of the bus's settings: words of 32 bits, bytes the other way round, the fast mode, awake, a delay of function 0 as well. */
+const [WHOLE, REVERSED, FAST, AWAKE, DELAY_ALL] = [0, 1, 4, 7, 18].map((bit) => 1 << bit);
+/** What may be set: these, a delay in bytes, and interrupts, of which there are none. No status, no other edges, no reset. */
+const SETTINGS = WHOLE | REVERSED | FAST | AWAKE | DELAY_ALL | 0xff00 | (1 << 5) | (1 << 17);
+const DEMANDED = WHOLE | FAST | AWAKE;
+/** The request of the clock that is there without a program: the value that published drivers write. */
+const CLOCK_REQUEST = 8;
+
 const numberOf = (bits) => bits.reduce((word, bit) => ((word << 1) | bit) >>> 0, 0);
 const bitsOf = (word) => Array.from({ length: 32 }, (_, at) => (word >>> (31 - at)) & 1);
 const hex = (number) => `0x${number.toString(16)}`;
@@ -106,6 +114,7 @@ export class Radio {
     this.onSince = this.now();
     this.clockChanged = -Infinity;
     this.settings = 0;
+    this.accesses = 0;
     this.delay = null;
     this.window = [0, 0, 0];
     this.clockRequested = Infinity;
@@ -117,6 +126,9 @@ export class Radio {
     if (state === LOW) {
       if (this.now() - this.onSince < MIN_ON_NANOS) throw new Error('the radio is accessed before it is ready');
       if (this.#driven(CLOCK) !== LOW) throw new Error('the radio is selected with its clock high');
+      // Before the first access the line selects gSPI; later it is the radio's, to interrupt.
+      if (this.accesses > 0 && this.#driven(DATA) !== undefined) throw new Error('data is driven between two accesses of the radio');
+      this.accesses += 1;
       this.sent = [];
       this.answer = null;
       this.selectedAt = this.now();
@@ -152,16 +164,24 @@ export class Radio {
 
   /** A word as it is on the wire, and the other way round: at first two halves, the low one first. */
   #inOrder(word) {
-    return this.settings & 1 ? word : ((word << 16) | (word >>> 16)) >>> 0;
+    const swapped = ((word << 16) | (word >>> 16)) >>> 0;
+    if (this.settings & REVERSED) return (((swapped & 0xff00ff) << 8) | ((swapped >>> 8) & 0xff00ff)) >>> 0;
+    return this.settings & WHOLE ? word : swapped;
   }
 
   #command() {
     const command = this.#inOrder(numberOf(this.sent));
     this.register = { function: (command >>> 28) & 3, address: (command >>> 11) & 0x1ffff, bytes: command & 0x7ff };
+    if (!((command >>> 30) & 1)) throw new Error(`a command of the radio whose address does not go up: ${hex(command)}`);
     if (command >>> 31) return;
-    const delay = this.register.function === 0 ? 0 : 8 * this.delay;
-    const noise = Array.from({ length: delay }, (_, at) => Number(at % 3 === 0));
+    const noise = Array.from({ length: 8 * this.#delayBytes }, (_, at) => Number(at % 3 === 0));
     this.answer = [...noise, ...bitsOf(this.#inOrder(this.#read() >>> 0))];
+  }
+
+  /** Bytes that come before what is read. */
+  get #delayBytes() {
+    if (this.register.function !== 0) return this.delay;
+    return this.settings & DELAY_ALL ? (this.settings >>> 8) & 0xff : 0;
   }
 
   /** Which register that is, by function and address: of ChipCommon by its place there. */
@@ -169,7 +189,7 @@ export class Radio {
     const { function: number, address, bytes } = this.register;
     const name = `${number}:${hex(address)}`;
     if (number === 0) return `${name}/${bytes}`;
-    if (!(this.settings & 1) || !(this.settings & 0x80)) throw new Error(`${name} of the radio before it is awake`);
+    if ((this.settings & DEMANDED) !== DEMANDED) throw new Error(`${name} of the radio before it is awake`);
     if (isRead && this.delay === null) throw new Error(`${name} of the radio is read without a delay`);
     if (number !== 1 || !(address & 0x8000) || address >= 0x10000) return `${name}/${bytes}`;
     if (!this.#clockRuns) throw new Error(`${name} of the radio without its clock`);
@@ -196,12 +216,22 @@ export class Radio {
   #write(value) {
     const place = this.#place(false);
     const window = ['1:0x1000a/1', '1:0x1000b/1', '1:0x1000c/1'].indexOf(place);
-    if (place === '0:0x0/4') this.settings = value;
+    if (place === '0:0x0/4') this.#setUp(value);
     else if (place === '0:0x1d/1') this.delay = value & 0xff;
-    else if (place === '1:0x1000e/1') this.clockRequested = value & 8 ? this.now() : Infinity;
+    else if (place === '1:0x1000e/1') this.#requestClock(value & 0xff);
     else if (window >= 0) this.window[window] = value & 0xff;
     else if (place === LEVELS || place === DRIVEN || place === OTHERS) this.#set(place, value);
     else throw new Error(`the radio is written where nothing is: ${place}`);
+  }
+
+  #setUp(settings) {
+    if (settings & ~SETTINGS) throw new Error(`settings of the radio's bus that nobody uses: ${hex(settings)}`);
+    this.settings = settings;
+  }
+
+  #requestClock(request) {
+    if (request !== CLOCK_REQUEST) throw new Error(`the clock of the radio is requested by ${hex(request)}`);
+    this.clockRequested = this.now();
   }
 
   #set(place, value) {

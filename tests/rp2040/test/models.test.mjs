@@ -208,11 +208,20 @@ function radioAtPins() {
     parts.nanos += on;
     drive(25, 0);
   };
-  return Object.assign(parts, { drive, send, read, powerUp });
+  /** Switches it on and writes the settings of its bus, in the words of 16 bits that it has until then. */
+  const setUp = (settings) => {
+    powerUp();
+    send(0x0004c000);
+    send(((settings << 16) | (settings >>> 16)) >>> 0);
+    drive(25, 1);
+  };
+  return Object.assign(parts, { drive, send, read, powerUp, setUp });
 }
 
 // Read 4 bytes of 0x14 by function 0 with the halves of each word swapped, as drivers of a Pico W send it first.
 const READ_TEST = 0xa0044000;
+/** What embassy's driver sets: words of 32 bits, fast, interrupts high, awake; a delay of 4; interrupts with status. */
+const RIGHT_SETTINGS = 0x1 | 0x10 | 0x20 | 0x80 | (0x4 << 8) | (0x2 << 16);
 const TEST_SWAPPED = [...(0xbeadfeed).toString(2)].map(Number);
 
 test('radio: its test register is read by one order of bits and edges alone', () => {
@@ -227,12 +236,14 @@ test('radio: its test register is read by one order of bits and edges alone', ()
   late.send(READ_TEST);
   late.drive(24, undefined);
   assert.notDeepEqual(late.read(true), TEST_SWAPPED);
-  // In the other order it is a write of something else.
+  // In the other order it is another command.
   const whole = radioAtPins();
   whole.powerUp();
-  whole.send(0x4000a004);
-  whole.drive(24, undefined);
-  assert.throws(() => whole.read(false), /nothing drives a bit/);
+  assert.throws(() => whole.send(0x4000a004), /does not go up/);
+  const floating = radioAtPins();
+  floating.powerUp();
+  floating.drive(24, undefined);
+  assert.throws(() => floating.drive(29, 1), /nothing drives a bit/);
 });
 
 test('radio: what is forbidden ends the emulation', () => {
@@ -252,4 +263,44 @@ test('radio: what is forbidden ends the emulation', () => {
   // A write of 4 bytes to 0x14, halves swapped: 0xc000a004.
   unknown.send(0xa004c000);
   assert.throws(() => unknown.send(0), /written where nothing is/);
+  // The same without the bit by which the address goes up.
+  const fixed = radioAtPins();
+  fixed.powerUp();
+  assert.throws(() => fixed.send(0xa0048000), /does not go up/);
+  const driven = radioAtPins();
+  driven.setUp(RIGHT_SETTINGS);
+  assert.throws(() => driven.drive(25, 0), /between two accesses/);
+});
+
+test('radio: the settings of its bus are those of published drivers', () => {
+  // Read 4 bytes of 0x14, and write a byte of 0x1000e, where the clock is requested.
+  const [test, clock] = [0x4000a004, 0xd8007001];
+  const withSettings = (settings) => {
+    const parts = radioAtPins();
+    parts.setUp(settings);
+    parts.drive(24, undefined);
+    parts.drive(25, 0);
+    return parts;
+  };
+  const right = withSettings(RIGHT_SETTINGS);
+  right.send(test);
+  right.drive(24, undefined);
+  assert.equal(right.read(false).join(''), (0xfeedbead).toString(2));
+  right.drive(25, 1);
+  right.drive(25, 0);
+  right.send(clock);
+  assert.throws(() => right.send(9), /requested by 0x9/);
+  for (const bit of [2, 3, 16, 26]) assert.throws(() => withSettings(RIGHT_SETTINGS ^ (1 << bit)), /that nobody uses/, `bit ${bit}`);
+  for (const bit of [4, 7]) {
+    const asleep = withSettings(RIGHT_SETTINGS ^ (1 << bit));
+    asleep.send(clock);
+    assert.throws(() => asleep.send(8), /before it is awake/, `bit ${bit}`);
+  }
+  // The same bytes are another command.
+  assert.throws(() => withSettings(RIGHT_SETTINGS ^ 2).send(test), /does not go up/);
+  const delayed = withSettings(RIGHT_SETTINGS ^ (1 << 18));
+  delayed.send(test);
+  delayed.drive(24, undefined);
+  delayed.read(false);
+  assert.throws(() => delayed.drive(25, 1), /with 32 left/);
 });

@@ -96,7 +96,9 @@ impl BoardSettings {
     /// The GPIOs that lead to the radio of a Pico W or Pico 2 W: its power, its data, its chip select and its clock.
     pub const RADIO_PINS: [u8; 4] = [23, 24, 25, 29];
 
-    /// Checks them: GPIO 0 to 3 are the UART's, and 23, 24 and 29 the Pico's own.
+    /// Checks them: GPIO 0 to 3 are the UART's, and 23, 24 and 29 the Pico's own. Whether the board has what they name is not
+    /// known here: [`Led::Radio`] drives the [radio's pins](Self::RADIO_PINS), to which other boards may have connected
+    /// something else.
     ///
     /// # Errors
     /// [`BoardSettingsError`].

@@ -62,10 +62,12 @@ impl fmt::Display for RadioFault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Silent => {
-                "no radio answers: is this a Pico W? Else name a pin: a Pico has its LED at `bridge board --led 25`"
+                "no radio answers: is this a Pico W? Else name a pin: on a Pico use `bridge board --led 25`"
             }
             Self::Clock => "the clock of the radio does not start: power the board off and on",
-            Self::Unknown => "the radio is no CYW43439, or fails: name a pin with an LED, `bridge board --led 22`",
+            Self::Unknown => {
+                "the radio is no CYW43439, or fails: name a pin with an LED, `bridge board --led 22`"
+            }
         })
     }
 }
@@ -121,8 +123,68 @@ list! {
 
 #[cfg(test)]
 mod tests {
+    use super::super::{Fault, UsbError, UsbStep};
     use super::*;
     use std::string::ToString as _;
+
+    /// What is encoded as a number keeps it: a program of another version reads it by that.
+    #[test]
+    fn events_keep_their_numbers() {
+        fn number(value: impl Serialize) -> u8 {
+            postcard::to_slice(&value, &mut [0; 16]).unwrap()[0]
+        }
+        let (state, usb, fault) = (JobState::Idle, UsbState::Empty, RadioFault::Silent);
+        let events = [
+            (0, Event::PoweredUp),
+            (1, Event::WatchdogRestart),
+            (2, Event::PanicRestart),
+            (3, Event::State(state)),
+            (4, Event::Usb(usb)),
+            (5, Event::ButtonPressed),
+            (6, Event::ButtonHeld),
+            (7, Event::UartOverrun),
+            (8, Event::UartFraming),
+            (9, Event::SettingsFailed),
+            (10, Event::NoProgress { bus: true, uplink: false }),
+            (11, Event::BootLoader),
+            (12, Event::Radio(fault)),
+        ];
+        for (expected, event) in events {
+            assert_eq!(number(event), expected, "{event:?}");
+        }
+        let states = [
+            (0, JobState::Idle),
+            (1, JobState::PassingThrough),
+            (2, JobState::WaitingForScope),
+            (3, JobState::Spacing),
+            (4, JobState::Armed),
+            (5, JobState::Triggered),
+            (6, JobState::Finished),
+            (7, JobState::Full),
+            (8, JobState::Fault(Fault::Storage)),
+            (9, JobState::Calibrating { done: 1, left: 2 }),
+        ];
+        for (expected, state) in states {
+            assert_eq!(number(state), expected, "{state:?}");
+        }
+        let refused = UsbState::Refused { step: UsbStep::Address, error: UsbError::Stalled };
+        let sockets = [
+            (0, UsbState::Empty),
+            (1, UsbState::Starting),
+            (2, refused),
+            (3, UsbState::Unsupported { vendor: 1, product: 2, is_hub: true }),
+            (4, UsbState::LowSpeed),
+            (5, UsbState::NoFrames),
+            (6, UsbState::Unsteady),
+            (7, UsbState::Ready),
+        ];
+        for (expected, socket) in sockets {
+            assert_eq!(number(socket), expected, "{socket:?}");
+        }
+        for (expected, fault) in [(0, RadioFault::Silent), (1, RadioFault::Clock), (2, RadioFault::Unknown)] {
+            assert_eq!(number(fault), expected, "{fault:?}");
+        }
+    }
 
     #[test]
     fn stuck_tasks_are_named() {

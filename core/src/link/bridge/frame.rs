@@ -55,7 +55,8 @@ impl fmt::Display for FrameError {
                  belongs to this program"
             ),
             Self::Unknown => f.write_str(
-                "a frame holds an unknown message: flash the firmware that belongs to this program",
+                "a frame holds an unknown message: flash the firmware that belongs to this program, or update this \
+                 program",
             ),
         }
     }

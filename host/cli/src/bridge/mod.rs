@@ -126,7 +126,8 @@ enum Action {
         /// Bits a second of its UART, 9600 to 1000000
         #[arg(long, value_name = "BAUD")]
         baud: Option<u32>,
-        /// The GPIO of its LED [a Pico's: 25], or radio: the LED of a Pico W or Pico 2 W, which hangs on its radio
+        /// The GPIO of its LED [a Pico's: 25], or radio: that of a Pico W or Pico 2 W, which hangs on its radio. Only on
+        /// these: on other boards it drives GPIO 23, 24, 25 and 29, whatever is there
         #[arg(long, value_name = "GPIO|radio|none", value_parser = led)]
         led: Option<Led>,
         /// The GPIO that is high for at least 1 ms after each captured trace
