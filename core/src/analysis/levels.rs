@@ -94,8 +94,8 @@ pub struct Levels {
     three: bool,
     /// Whether top and base are known.
     known: bool,
-    /// Whether `noise` is that, and not what the signal itself changes.
-    noise_known: bool,
+    /// The noise, if `noise` is that, and not what the signal itself changes.
+    known_noise: Option<f64>,
 }
 
 impl Levels {
@@ -153,7 +153,7 @@ impl Levels {
             dwells: false,
             three: false,
             known: true,
-            noise_known: true,
+            known_noise: Some(noise),
         };
         if high - low < NOISE_PEAK_TO_PEAK * noise && histogram.middle_share() > NOISE_IN_MIDDLE {
             let inside = samples.clone().map(f64::from).filter(|sample| (low..=high).contains(sample));
@@ -230,7 +230,7 @@ impl Levels {
     /// `None` of other waves with fewer than 16 samples a period.
     #[must_use]
     pub fn noise(&self) -> Option<f64> {
-        self.noise_known.then_some(self.noise)
+        self.known_noise
     }
 
     /// Whether the series dwells at a third level between base and top: of such a series duty, rise and fall time are
@@ -255,10 +255,9 @@ impl Levels {
             }
             self.seems_to_dwell();
         }
-        match wave.noise {
-            Some(noise) => self.noise = self.noise.min(noise),
-            None => self.noise_known = wave.period_s >= MIN_SAMPLES_WITH_NOISE * sample_period_s,
-        }
+        let is_slow = wave.period_s >= MIN_SAMPLES_WITH_NOISE * sample_period_s;
+        self.noise = wave.noise.map_or(self.noise, |noise| self.noise.min(noise));
+        self.known_noise = (is_slow || wave.noise.is_some()).then_some(self.noise);
     }
 
     fn seems_to_dwell(&mut self) {
