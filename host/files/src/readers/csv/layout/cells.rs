@@ -1,5 +1,7 @@
 //! Lines as cells, and which of them are rows of numbers.
 
+use super::moments::{self, Moment};
+
 /// What stands between the cells of a row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Separator {
@@ -131,12 +133,19 @@ pub(super) struct Rows {
     pub(super) width: usize,
     /// The numbers of the first rows; none where a cell is empty.
     numbers: Vec<Vec<Option<f64>>>,
+    /// The places of moments in the first row, with their seconds since 1970.
+    moments: Vec<(usize, i64)>,
 }
 
 impl Rows {
     /// Rows that were not looked at.
     pub(super) fn unseen(width: usize) -> Self {
-        Self { separator: Separator::COMMA, first: 0, width, numbers: Vec::new() }
+        Self { separator: Separator::COMMA, first: 0, width, numbers: Vec::new(), moments: Vec::new() }
+    }
+
+    /// The second of the first row, if a column has moments in place of numbers.
+    pub(super) fn origin_s(&self, place: usize) -> Option<i64> {
+        self.moments.iter().find(|(moment, _)| *moment == place).map(|(_, whole_s)| *whole_s)
     }
 
     fn column(&self, place: usize) -> Vec<f64> {
@@ -203,7 +212,9 @@ fn rows_by(lines: &[String], separator: Separator) -> Option<Rows> {
     let first = (0..lines.len()).find(begins).or_else(|| (0..lines.len()).find(|&index| is_row(index)))?;
     let rows: Vec<_> = numbers.into_iter().skip(first).take_while(Option::is_some).flatten().collect();
     let width = rows.iter().map(Vec::len).max().unwrap_or(0);
-    Some(Rows { separator, first, width, numbers: rows })
+    let cells = lines.get(first).map(|line| separator.cells(line)).into_iter().flatten();
+    let moments = cells.enumerate().filter_map(|(place, cell)| Some((place, Moment::of(cell)?.whole_s)));
+    Some(Rows { separator, first, width, numbers: rows, moments: moments.collect() })
 }
 
 /// The numbers of a row; `None` if any cell is none.
@@ -212,8 +223,19 @@ fn numbers_of(line: &str, separator: Separator) -> Option<Vec<Option<f64>>> {
         return None;
     }
     let mut numbers = Vec::new();
+    let mut moments = 0;
     for cell in separator.cells(line) {
-        numbers.push(if cell.is_empty() { None } else { Some(separator.number(cell)?) });
+        let number = if cell.is_empty() { None } else { separator.number(cell) };
+        let moment = if number.is_none() { moments::seconds(cell) } else { None };
+        if !cell.is_empty() && number.is_none() && moment.is_none() {
+            return None;
+        }
+        moments += usize::from(moment.is_some());
+        numbers.push(number.or(moment));
+    }
+    // A date by itself is a line of the head.
+    if moments > 0 && numbers.iter().flatten().count() == moments {
+        return None;
     }
     while numbers.last() == Some(&None) {
         numbers.pop();
