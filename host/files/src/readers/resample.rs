@@ -55,6 +55,20 @@ pub(super) fn spread(times_s: &[f64], samples: &Samples, period_s: Option<f64>) 
     Some((period_s, samples))
 }
 
+/// Which of so many samples have times of their own. Of those whose times are printed alike, it is the last level, which
+/// holds until the next time; of volts the middle one, which is nearest to the printed time.
+pub(super) fn distinct(count: usize, time_s: impl Fn(usize) -> f64, is_logic: bool) -> Vec<usize> {
+    let mut begin = 0;
+    let is_last = |index: &usize| index + 1 == count || time_s(index + 1) > time_s(*index);
+    (0..count)
+        .filter(is_last)
+        .map(|last| {
+            let first = std::mem::replace(&mut begin, last + 1);
+            if is_logic { last } else { first.midpoint(last) }
+        })
+        .collect()
+}
+
 /// A period by which little is lost: of changes, one that all steps are multiples of; of a simulation, a short one of
 /// its steps.
 fn suitable_s(times_s: &[f64], is_logic: bool) -> Option<f64> {
@@ -82,17 +96,28 @@ fn suitable_s(times_s: &[f64], is_logic: bool) -> Option<f64> {
     Some(whole_picoseconds(period_s)).filter(|period_s| *period_s > 0.0)
 }
 
-/// What the user should know of it.
-pub(super) fn warning(irregular: Irregular, samples: &Samples, period_s: f64) -> String {
+/// What the user should know of it; so many samples are left out, as their times are printed alike.
+pub(super) fn warning(irregular: Irregular, samples: &Samples, period_s: f64, left_out: usize) -> String {
     let steps = match irregular {
-        Irregular::Uneven { least_s, greatest_s } => {
+        Irregular::Uneven { least_s, greatest_s, .. } => {
             format!(" (steps of {} to {})", seconds(least_s), seconds(greatest_s))
         }
         _ => String::new(),
     };
-    let how = if matches!(samples, Samples::Levels(_)) { "held" } else { "interpolated" };
+    let is_logic = matches!(samples, Samples::Levels(_));
+    let how = if is_logic { "held" } else { "interpolated" };
+    let alike = if left_out > 0 {
+        let which = if is_logic { "last" } else { "middle" };
+        let (are, them) =
+            if left_out == 1 { ("sample is", "its time is") } else { ("samples are", "their times are") };
+        format!(
+            "; {left_out} {are} left out, as {them} printed like those of others: the {which} of each such is read"
+        )
+    } else {
+        String::new()
+    };
     format!(
-        "times are not evenly spaced{steps}: samples are {how} at {}; --rate gives another",
+        "times are not evenly spaced{steps}: samples are {how} at {}; --rate gives another{alike}",
         rate(period_s)
     )
 }
@@ -108,6 +133,14 @@ mod tests {
         assert_eq!(period_s, 1e-6);
         assert_eq!(samples, Samples::Levels(vec![0, 0, 0, 1, 1, 0, 0, 0, 0, 0, 0, 0, 1]));
         assert_eq!(spread(&times_s, &Samples::Levels(vec![0, 1, 0, 1]), Some(1e-12)), None);
+    }
+
+    #[test]
+    fn last_level_and_middle_volts_of_a_time_are_kept() {
+        let times_s = [0.0, 0.0, 0.0, 1.0, 2.0, 2.0, 3.0, 3.0, 3.0];
+        let kept = |is_logic| distinct(times_s.len(), |index| times_s[index], is_logic);
+        assert_eq!(kept(true), [2, 3, 5, 8]);
+        assert_eq!(kept(false), [1, 3, 4, 7]);
     }
 
     #[test]

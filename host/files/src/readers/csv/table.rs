@@ -278,9 +278,9 @@ impl Table {
         self.passed += 1;
         let line = Line { number: self.passed, text: "", is_ended: true };
         if !time_s.is_finite() || time_s < self.latest_s {
-            return Err(
-                line.fault(format!("time {time_s} is not after the one before; sort the rows by time"))
-            );
+            return Err(line.fault(format!(
+                "time {time_s} does not follow on that of the row before; sort the rows by time"
+            )));
         }
         self.latest_s = time_s;
         self.precision = Precision::BINARY;
@@ -312,12 +312,11 @@ impl Table {
         cells: impl Iterator<Item = &'c str>,
         window: Window,
     ) -> Result<bool, ReadError> {
-        let time_s = self.layout.time_of(line, cells, self.passed, |cell| self.precision.note(cell))?;
+        let time_s = self.layout.time_of(line, cells, self.passed, &mut self.precision)?;
         self.passed += 1;
         if time_s < self.latest_s {
-            return Err(
-                line.fault(format!("time {time_s} s is not after the one before; sort the rows by time"))
-            );
+            return Err(line
+                .fault(format!("time {time_s} s is before that of the row before; sort the rows by time")));
         }
         self.latest_s = time_s;
         Ok(window.beginning_at(*self.first_s.get_or_insert(self.latest_s)).contains(self.latest_s))
@@ -467,7 +466,7 @@ impl Table {
             {
                 let (before_s, after_s) = (time_s(index - 1), time_s(index));
                 let reason = if after_s == before_s {
-                    format!("time {after_s} s is not after the one before; sort the rows by time")
+                    repeated_time(after_s)
                 } else {
                     format!(
                         "the samples of {channel} are not evenly spaced: after {before_s} s comes {after_s} s, and \
@@ -478,35 +477,54 @@ impl Table {
                 Err(ReadError::Line { line: self.line(row(index)), reason })
             }
             Err(irregular) => {
-                let repeated = (1..count).find(|&index| time_s(index) <= time_s(index - 1));
-                if let Some(index) = repeated {
-                    let reason = format!(
-                        "time {} s is not after the one before; sort the rows by time",
-                        time_s(index)
-                    );
-                    return Err(ReadError::Line { line: self.line(row(index)), reason });
-                }
-                let times_s: Vec<f64> = (0..count).map(time_s).collect();
-                let period_s = options.rate_hz.map(f64::recip).or_else(|| self.stated_period_s());
-                let samples = column.take((0..count).map(row));
-                let spread = resample::spread(&times_s, &samples, period_s);
-                let (period_s, samples) = spread.ok_or_else(|| ReadError::Line {
-                    line: self.line(row(0)),
-                    reason:
-                        "times are not evenly spaced, and no sample rate suits them; give one with --rate"
-                            .to_owned(),
-                })?;
+                let (series, left_out) = self.resampled(column, channel, rows, irregular, options)?;
                 if is_new {
-                    warnings.push(resample::warning(irregular, &samples, period_s));
+                    warnings.push(resample::warning(irregular, &series.samples, series.period_s, left_out));
                 }
-                Ok(Series::new(channel, time_s(0), period_s, samples))
+                Ok(series)
             }
         }
+    }
+
+    /// The samples of a channel whose times are not evenly spaced, as evenly spaced ones; and how many were left out, as
+    /// their times are printed like those of others.
+    fn resampled(
+        &self,
+        column: &mut Column,
+        channel: Channel,
+        rows: RowsOf,
+        irregular: Irregular,
+        options: &ReadOptions,
+    ) -> Result<(Series, usize), ReadError> {
+        let row = |index: usize| rows.first + index * rows.stride;
+        let time_s = |index: usize| self.times_s.get(row(index)).copied().unwrap_or(f64::NAN);
+        let fault = |index: usize, reason: String| ReadError::Line { line: self.line(row(index)), reason };
+        let repeated = (1..rows.count).find(|&index| time_s(index) <= time_s(index - 1));
+        if let Some(index) = repeated
+            && !matches!(irregular, Irregular::Uneven { is_as_printed: true, .. })
+        {
+            return Err(fault(index, repeated_time(time_s(index))));
+        }
+        let kept = resample::distinct(rows.count, time_s, matches!(column.values, Values::Levels(_)));
+        let times_s: Vec<f64> = kept.iter().map(|&index| time_s(index)).collect();
+        let period_s = options.rate_hz.map(f64::recip).or_else(|| self.stated_period_s());
+        let samples = column.take(kept.iter().map(|&index| row(index)));
+        let (period_s, samples) = resample::spread(&times_s, &samples, period_s).ok_or_else(|| {
+            let reason =
+                "times are not evenly spaced, and no sample rate suits them; give one with --rate".to_owned();
+            fault(0, reason)
+        })?;
+        Ok((Series::new(channel, time_s(0), period_s, samples), rows.count - kept.len()))
     }
 
     fn stated_period_s(&self) -> Option<f64> {
         self.layout.pairs.period_s()
     }
+}
+
+/// The reason for which two rows of the same time are refused.
+fn repeated_time(time_s: f64) -> String {
+    format!("time {time_s} s is not after the one before: two rows have it, to all digits that are printed")
 }
 
 /// The warning for samples of a channel that are no numbers.

@@ -512,6 +512,61 @@ fn steps_of_a_simulation_are_interpolated() {
     }
 }
 
+/// A simulation as a spreadsheet rounds its times: those of the short steps become equal.
+#[test]
+fn steps_that_rounding_made_equal_are_left_out() {
+    let times =
+        ["0", "1E-9", "4E-9", "9E-9", "2.21E-7", "2.22E-7", "2.22E-7", "2.22E-7", "2.3E-7", "4.48E-7"];
+    let rows =
+        times.iter().zip(0..).map(|(time, row)| format!("{time},{row}.5\n")).collect::<Vec<_>>().concat();
+    let text = format!("time,V(out)\n{rows}");
+    let options = ReadOptions { rate_hz: Some(1e9), ..ReadOptions::default() };
+    let mut reader = CsvReader::with_options(text.as_bytes(), options);
+    let recording = reader.read().unwrap().unwrap();
+    let warnings = reader.warnings();
+    assert!(
+        warnings.len() == 1
+            && warnings[0].contains("2 samples are left out")
+            && warnings[0].contains("middle"),
+        "{warnings:?}"
+    );
+    // The middle one of those at 222 ns, at 1 GS/s.
+    let volts = recording.channels()[0].samples.get(222).unwrap();
+    assert!((volts - 6.5).abs() < 1e-3, "{volts}");
+    for (text, line) in [
+        ("time,A\n0,1\n0.5,2\n0.5,3\n2.25,4\n", 4),
+        ("time,A\n1,1\n1,2\n1,3\n", 3),
+        ("time,A\n0,1\n2,1\n1,1\n", 4),
+    ] {
+        let (at, reason) = refused(text);
+        assert!(at == line && reason.contains("the row before") != reason.contains("two rows"), "{reason}");
+    }
+}
+
+/// Saleae's Logic 2 has moments in place of times, if it is asked for them.
+#[test]
+fn moments_are_times_from_the_first_second() {
+    let text = "Time [s],SER,CLK\n\
+        2026-01-30T14:06:09.999999980+00:00,1,0\n\
+        2026-01-30T14:06:10.000000010+00:00,0,0\n\
+        2026-01-30T15:06:10.000000030+01:00,0,1\n\
+        2026-01-30T14:06:10.000000100+00:00,0,0\n";
+    let mut reader = CsvReader::new(std::io::Cursor::new(text));
+    let recording = reader.read().unwrap().unwrap();
+    assert!(reader.warnings().iter().any(|warning| warning.contains("held")), "{:?}", reader.warnings());
+    let series = recording.channel(Channel::L[1]).unwrap();
+    assert_eq!((series.start_s, series.label.as_deref()), (0.999_999_98, Some("CLK")));
+    assert!((series.period_s / 1e-8 - 1.0).abs() < 1e-3, "{}", series.period_s);
+    assert_eq!(series.samples, Samples::Levels(vec![0, 0, 0, 0, 0, 1, 1, 1, 1, 1, 1, 1, 0]));
+    let even =
+        (0..8).map(|row| format!("2026-01-30 14:06:09.00{row},{}\n", row * row)).collect::<Vec<_>>().concat();
+    let series = read(&format!("Timestamp,CH1\n{even}")).unwrap().remove(0);
+    let series = &series.channels()[0];
+    assert!((series.period_s - 1e-3).abs() < 1e-15 && series.samples.get(3) == Some(9.0), "{series:?}");
+    let (line, reason) = refused("Time,CH1\n2026-01-30 14:06:09,1\n2026-01-30 14:06:10,1\nlater,2\n");
+    assert!(line == 4 && reason.contains("\"later\" is not a time"), "{line}: {reason}");
+}
+
 #[test]
 fn what_is_no_number_is_counted() {
     let row = |row: usize| format!("{row}e-3,{},{}\n", ["NaN", "inf", "", "1.5"][row.min(3)], row % 2);

@@ -1,5 +1,7 @@
 //! Lines as cells, and which of them are rows of numbers.
 
+use super::moments::{self, Moment};
+
 /// What stands between the cells of a row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Separator {
@@ -133,12 +135,26 @@ pub(super) struct Rows {
     numbers: Vec<Vec<Option<f64>>>,
     /// The places of cells that are texts.
     texts: Vec<usize>,
+    /// The places of moments in the first row, with their seconds since 1970.
+    moments: Vec<(usize, i64)>,
 }
 
 impl Rows {
     /// Rows that were not looked at.
     pub(super) fn unseen(width: usize) -> Self {
-        Self { separator: Separator::COMMA, first: 0, width, numbers: Vec::new(), texts: Vec::new() }
+        Self {
+            separator: Separator::COMMA,
+            first: 0,
+            width,
+            numbers: Vec::new(),
+            moments: Vec::new(),
+            texts: Vec::new(),
+        }
+    }
+
+    /// The second of the first row, if a column has moments in place of numbers.
+    pub(super) fn origin_s(&self, place: usize) -> Option<i64> {
+        self.moments.iter().find(|(moment, _)| *moment == place).map(|(_, whole_s)| *whole_s)
     }
 
     fn column(&self, place: usize) -> Vec<f64> {
@@ -215,7 +231,9 @@ fn rows_by(lines: &[String], separator: Separator) -> Option<Rows> {
     let first = (0..lines.len()).find(begins).or_else(|| (0..lines.len()).find(|&index| is_row(index)))?;
     let rows: Vec<_> = numbers.into_iter().skip(first).take_while(Option::is_some).flatten().collect();
     let width = rows.iter().map(Vec::len).max().unwrap_or(0);
-    Some(Rows { separator, first, width, numbers: rows, texts: Vec::new() })
+    let cells = lines.get(first).map(|line| separator.cells(line)).into_iter().flatten();
+    let moments = cells.enumerate().filter_map(|(place, cell)| Some((place, Moment::of(cell)?.whole_s)));
+    Some(Rows { separator, first, width, numbers: rows, moments: moments.collect(), texts: Vec::new() })
 }
 
 /// Rows of times and levels, with texts in some columns: logic analysers write the values of buses between the lines.
@@ -233,7 +251,7 @@ fn rows_of_levels(lines: &[String], separator: Separator) -> Option<Rows> {
         |place: &usize| rows.iter().any(|row| row.get(*place).is_some_and(|cell| number(cell).is_none()));
     let texts: Vec<usize> = (0..width).filter(is_text).collect();
     let numbers = rows.iter().map(|row| row.iter().map(number).collect()).collect();
-    let rows = Rows { separator, first, width, numbers, texts };
+    let rows = Rows { separator, first, width, numbers, moments: Vec::new(), texts };
     let are_levels = |place: usize| {
         rows.has_texts(place) || rows.column(place).iter().all(|level| [0.0, 1.0].contains(level))
     };
@@ -246,8 +264,19 @@ fn numbers_of(line: &str, separator: Separator) -> Option<Vec<Option<f64>>> {
         return None;
     }
     let mut numbers = Vec::new();
+    let mut moments = 0;
     for cell in separator.cells(line) {
-        numbers.push(if cell.is_empty() { None } else { Some(separator.number(cell)?) });
+        let number = if cell.is_empty() { None } else { separator.number(cell) };
+        let moment = if number.is_none() { moments::seconds(cell) } else { None };
+        if !cell.is_empty() && number.is_none() && moment.is_none() {
+            return None;
+        }
+        moments += usize::from(moment.is_some());
+        numbers.push(number.or(moment));
+    }
+    // A date by itself is a line of the head.
+    if moments > 0 && numbers.iter().flatten().count() == moments {
+        return None;
     }
     while numbers.last() == Some(&None) {
         numbers.pop();

@@ -341,6 +341,7 @@ pub(super) fn beside_rows(lines: &[String]) -> Option<Layout> {
         passed_over: vec![0, 1, 2],
         width: 5,
         is_counted: false,
+        origin_s: None,
         pairs,
         notices: Vec::new(),
     })

@@ -6,15 +6,18 @@
 
 mod cells;
 mod head;
+mod moments;
 mod units;
 
 pub(super) use self::cells::Cells;
 pub(crate) use self::cells::{Separator, single};
 pub(crate) use self::head::MetaPairs;
+use self::moments::Moment;
 use super::lines::Line;
 use crate::ReadError;
 use crate::readers::assign::{Assigned, Candidate, assign, listed};
 use crate::readers::options::{ColumnChoice, ReadOptions};
+use crate::readers::spacing::Precision;
 use crate::writers::csv;
 use scopething_waveform::waveform::Channel;
 
@@ -68,6 +71,8 @@ pub(crate) struct Layout {
     pub(crate) width: usize,
     /// Whether the rows are counted, and not timed.
     is_counted: bool,
+    /// The second of the first row since 1970, if rows have moments in place of times: their times are seconds since then.
+    origin_s: Option<i64>,
     /// What the head states, such as our own facts.
     pub(crate) pairs: MetaPairs,
     /// What a user has to know of how the head was understood.
@@ -104,6 +109,7 @@ impl Layout {
             passed_over: Vec::new(),
             width: names.len(),
             is_counted: false,
+            origin_s: None,
             pairs: head.pairs,
             notices: Vec::new(),
         };
@@ -113,6 +119,7 @@ impl Layout {
             Some(choice) => layout.choose(choice, &names, &rows).map_err(|reason| fault(at, reason))?,
             None => layout.understand(&names, &rows),
         };
+        layout.origin_s = time.and_then(|place| rows.origin_s(place));
         layout.clock = layout.clock_of(time, &names, options, at)?;
         if layout.columns.is_empty() {
             return Err(fault(
@@ -141,6 +148,7 @@ impl Layout {
             passed_over: Vec::new(),
             width: channels.len() + 1,
             is_counted: false,
+            origin_s: None,
             pairs: MetaPairs::default(),
             notices: Vec::new(),
         }
@@ -190,6 +198,7 @@ impl Layout {
             let unnamed = !has_names && names.len() > 1 && self.pairs.period_s().is_none();
             (unnamed && rows.rises(0)).then_some(0)
         });
+        let time = time.or_else(|| (0..rows.width).find(|&place| rows.origin_s(place).is_some()));
         let is_index = |place: usize, name: &head::Name| {
             Some(place) != time && place == 0 && name.may_be_index() && rows.counts_up(0)
         };
@@ -197,7 +206,11 @@ impl Layout {
         for (place, name) in names.iter().enumerate() {
             if name.text == csv::TRACE {
                 self.trace = Some(place);
-            } else if name.text == csv::LOST || name.is_parameter || is_index(place, name) {
+            } else if name.text == csv::LOST
+                || name.is_parameter
+                || is_index(place, name)
+                || (Some(place) != time && rows.origin_s(place).is_some())
+            {
                 self.passed_over.push(place);
             } else if rows.has_texts(place) {
                 self.passed_over.push(place);
@@ -277,7 +290,8 @@ impl Layout {
                         "the unit of the times, {unit}, is not known: they are read as seconds; --rate gives the sample rate"
                     ));
                 }
-                let scale = names.get(place).map_or(1.0, head::Name::time_scale);
+                let unit_s = names.get(place).map_or(1.0, head::Name::time_scale);
+                let scale = if self.origin_s.is_some() { 1.0 } else { unit_s };
                 Ok(Clock::Column { place, scale })
             }
             (Some(place), Some(period_s)) => {
@@ -326,20 +340,23 @@ impl Layout {
         Ok(assigned)
     }
 
-    /// The time of a row in seconds, before which so many were passed; `note` sees it as it is printed.
+    /// The time of a row in seconds, before which so many were passed; `precision` takes note of it.
     pub(super) fn time_of<'c>(
         &self,
         line: Line<'_>,
         mut cells: impl Iterator<Item = &'c str>,
         passed: u64,
-        note: impl FnOnce(&str),
+        precision: &mut Precision,
     ) -> Result<f64, ReadError> {
         match self.clock {
             Clock::Even { .. } => Ok(self.time_of_row(passed)),
             Clock::Column { place, scale } => {
                 let cell = cells.nth(place).unwrap_or_default();
                 let time_s = self.time_in(line, cell, scale)?;
-                note(cell);
+                match self.origin_s {
+                    Some(_) => precision.note_decimals(Moment::decimals(cell)),
+                    None => precision.note(cell, time_s / scale),
+                }
                 Ok(time_s)
             }
         }
@@ -363,14 +380,17 @@ impl Layout {
             let mut cells = self.separator.cells(line.text).skip(place);
             let cell = cells.next();
             let is_last = cells.next().is_none();
-            cell.is_some_and(|cell| (cell.is_empty() && !is_last) || self.separator.number(cell).is_some())
+            let is_number = |cell| self.separator.number(cell).or_else(|| moments::seconds(cell)).is_some();
+            cell.is_some_and(|cell| (cell.is_empty() && !is_last) || is_number(cell))
         };
         self.columns.iter().map(|column| column.place).chain(clock).all(is_read)
     }
 
     /// The time in seconds that a cell has in units of `scale`.
     pub(super) fn time_in(&self, line: Line<'_>, cell: &str, scale: f64) -> Result<f64, ReadError> {
-        let time = self.separator.number(cell).filter(|time| time.is_finite());
+        let moment = |origin_s| Moment::of(cell).map(|moment| moment.since_s(origin_s));
+        let time = self.origin_s.map_or_else(|| self.separator.number(cell), moment);
+        let time = time.filter(|time| time.is_finite());
         let time = time.ok_or_else(|| line.fault(format!("{cell:?} is not a time in seconds")))?;
         Ok(self.time_of_number(time, scale))
     }
