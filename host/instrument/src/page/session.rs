@@ -335,7 +335,7 @@ async fn measurements(acquired: &Arc<Acquired>) -> Value {
 }
 
 /// Measurements that are voltages.
-const VOLTAGES: [&str; 8] = ["mean", "rms", "ac_rms", "min", "max", "peak_to_peak", "top", "base"];
+const VOLTAGES: [&str; 9] = ["mean", "rms", "ac_rms", "min", "max", "peak_to_peak", "top", "base", "noise"];
 
 fn scale(channel: &mut Value, factor: f64) {
     let Some(object) = channel.as_object_mut().filter(|_| factor != 1.0) else { return };
