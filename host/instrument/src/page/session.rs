@@ -344,12 +344,15 @@ fn scale(channel: &mut Value, factor: f64) {
             object.insert(name.to_owned(), (volts * factor).into());
         }
     }
-    let wave = object.get_mut("wave").and_then(Value::as_object_mut);
-    for (wave, name) in wave.into_iter().flat_map(|wave| [(wave, ["amplitude", "offset"])]) {
-        for name in name {
-            if let Some(volts) = wave.get(name).and_then(Value::as_f64) {
-                wave.insert(name.to_owned(), (volts * factor).into());
-            }
+    let Some(wave) = object.get_mut("wave").and_then(Value::as_object_mut) else { return };
+    for name in ["amplitude", "offset"] {
+        if let Some(volts) = wave.get(name).and_then(Value::as_f64) {
+            wave.insert(name.to_owned(), (volts * factor).into());
+        }
+    }
+    for sample in wave.get_mut("averaged").and_then(Value::as_array_mut).into_iter().flatten() {
+        if let Some(volts) = sample.as_f64() {
+            *sample = (volts * factor).into();
         }
     }
 }
@@ -364,4 +367,47 @@ async fn offload<T: Default + Send + 'static>(compute: impl FnOnce() -> T + Send
 #[cfg(target_family = "wasm")]
 async fn offload<T>(compute: impl FnOnce() -> T) -> T {
     std::future::ready(compute()).await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use scopething_waveform::waveform::{Channel, Details, Samples, Series, Waveform};
+
+    /// What an attenuation of 10 multiplies is what ten times the samples have.
+    #[test]
+    fn every_voltage_is_multiplied_by_the_attenuation() {
+        let measured = |factor: f32| {
+            let shape = |index: u16| 0.25 + f32::from(index % 40) / 40.0 + f32::from(index % 3) * 0.01;
+            let samples = (0..2000).map(|index| factor * shape(index)).collect();
+            let series = Series::new(Channel::A, 0.0, 1e-6, Samples::Volts(samples));
+            let waveform = Waveform::new(1e6, vec![series], Details::default()).unwrap();
+            serde_json::to_value(WaveformAnalysis::of(&waveform)).unwrap()["channels"]["A"].clone()
+        };
+        let (mut scaled, expected) = (measured(1.0), measured(10.0));
+        scale(&mut scaled, 10.0);
+        let mut compared = 0;
+        assert_near(&scaled, &expected, &mut compared, "A");
+        assert!(compared > 50, "{compared}");
+    }
+
+    fn assert_near(one: &Value, other: &Value, compared: &mut usize, place: &str) {
+        match (one, other) {
+            (Value::Object(ones), Value::Object(others)) => {
+                assert!(ones.keys().eq(others.keys()), "{place}");
+                ones.iter().for_each(|(key, one)| assert_near(one, &others[key], compared, key));
+            }
+            (Value::Array(ones), Value::Array(others)) => {
+                assert_eq!(ones.len(), others.len(), "{place}");
+                ones.iter().zip(others).for_each(|(one, other)| assert_near(one, other, compared, place));
+            }
+            _ => match (one.as_f64(), other.as_f64()) {
+                (Some(one), Some(other)) => {
+                    assert!((one - other).abs() <= 1e-3 * one.abs().max(1e-3), "{place}: {one}, {other}");
+                    *compared += 1;
+                }
+                _ => assert_eq!(one, other, "{place}"),
+            },
+        }
+    }
 }

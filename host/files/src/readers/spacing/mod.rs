@@ -422,7 +422,7 @@ mod tests {
         assert_eq!(judged(&printed), Err(Irregular::Gap { index: 20, usual_s: 1.0 }));
     }
 
-    /// Times of 4 ns steps as Rigol's DS1000 prints them: cut from 2^-17 s to 10 us, rounded elsewhere.
+    /// Times of 4 ns steps as a table of a Rigol oscilloscope has them: cut from 2^-17 s to 10 us, rounded elsewhere.
     #[test]
     fn times_that_are_cut_are_even() {
         let print = |time_s: f64| {

@@ -20,7 +20,8 @@ pub(super) struct Rounded<F> {
 /// What even times may have become where they were printed.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Allowed {
-    /// Whether digits may have been cut off, towards 0, and not rounded: Rigol's DS1000 does so from 2^-17 s up to 10 us.
+    /// Whether digits may have been cut off, towards 0, and not rounded: so the times from 2^-17 s up to 10 us of a Rigol
+    /// oscilloscope's table.
     pub(super) may_be_cut: bool,
     /// How far each may have been from where it should be.
     pub(super) slack_s: f64,

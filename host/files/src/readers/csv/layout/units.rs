@@ -40,9 +40,10 @@ const PREFIXES: [(&str, f64); 14] = [
 const SECONDS: [&str; 5] = ["s", "sec", "secs", "second", "seconds"];
 const VOLTS: [&str; 5] = ["v", "volt", "volts", "vdc", "vac"];
 /// What else is the unit of a column, and no part of its name.
-const OTHERS: [&str; 27] = [
+const OTHERS: [&str; 41] = [
     "a", "ma", "ua", "µa", "μa", "amp", "amps", "ampere", "amperes", "w", "mw", "watt", "watts", "hz", "khz",
-    "mhz", "db", "dbv", "dbm", "°", "deg", "°c", "%", "ohm", "unknown", "raw", "adc",
+    "mhz", "db", "dbv", "dbm", "°", "deg", "°c", "%", "ohm", "ohms", "ω", "°f", "rpm", "pa", "kpa", "mbar",
+    "bar", "psi", "na", "uw", "kw", "va", "ghz", "unknown", "raw", "adc",
 ];
 
 impl Unit {
