@@ -2,8 +2,8 @@
 """Measures random signals with `scopething analyse` and compares what it prints with what is known of them.
 
 Each signal is drawn from a seed: shape, level, noise, steps of a converter, wild and stale samples, clipping, rate and
-number of periods. What must come out is known from how the signal was made, or computed from its samples with numpy and
-scipy, which share no code with the program. The errors' distribution is printed, and a bound is kept on its quantiles.
+number of periods; then half as many with 2.1 to 10 samples a period. What must come out is known from how the signal was
+made, or computed from its samples with numpy and scipy, which share no code with the program. The errors' distribution is printed, and a bound is kept on its quantiles.
 
     target/python/bin/python tests/measurements/known_signals.py PROGRAM [--signals 2000] [--seed 1] [--no-bounds]
 """
@@ -43,6 +43,7 @@ class Signal:
     clipped: int
     delay_periods: float | None
     channels: dict
+    few: bool = False  # samples a period
 
     @property
     def count(self):
@@ -151,6 +152,45 @@ def draw(rng):
             else:
                 samples[rng.choice(count, signal.outliers, replace=False)] = wild
         signal.channels[name] = samples.astype(np.float32)
+    return signal
+
+
+FEW = ["sine", "triangle", "sawtooth", "square"]
+
+
+def draw_few(rng):
+    """2.1 to 10 samples a period; of half of the signals a ratio of small whole numbers, so that all samples fall on a few
+    phases."""
+    count = int(log_uniform(rng, 100, 2000))
+    samples_a_period = log_uniform(rng, 2.1, 10.0)
+    if rng.random() < 0.5:
+        phases = int(rng.integers(3, 15))
+        turns = rng.integers(max(1, math.ceil(phases / 10.0)), max(2, math.floor(phases / 2.1) + 1))
+        samples_a_period = max(phases / int(turns), 2.1)
+    shape = FEW[rng.integers(len(FEW))]
+    signal = Signal(
+        shape=shape,
+        rate_hz=float(np.round(log_uniform(rng, 1e3, 20e6))),
+        periods=count / samples_a_period,
+        low=0.0,
+        peak_to_peak=log_uniform(rng, 0.01, 10.0),
+        noise=0.0 if rng.random() < 0.5 else log_uniform(rng, 0.001, 0.02),
+        turn=rng.random(),
+        duty=float(rng.uniform(0.3, 0.7)),
+        rising=bool(rng.random() < 0.5),
+        edge=0.0,
+        harmonics={},
+        outliers=0,
+        clip_range=None,
+        clipped=0,
+        delay_periods=None,
+        channels={},
+        few=True,
+    )
+    signal.low = float(signal.peak_to_peak * rng.uniform(-1, 1))
+    clean = height(signal, signal.turn + np.arange(count) / samples_a_period)
+    noise = rng.normal(0.0, signal.noise, count) if signal.noise else 0.0
+    signal.channels["A"] = (signal.low + signal.peak_to_peak * (clean + noise)).astype(np.float32)
     return signal
 
 
@@ -274,6 +314,31 @@ def without_reason(found):
             yield "delay"
 
 
+def judge_few(signal, a, errors):
+    """What is not known at so few samples a period may be unknown; what is printed must be right."""
+    peak_to_peak, frequency = signal.peak_to_peak, signal.frequency_hz
+    wave = a["wave"] or {}
+    kind = "sine" if signal.shape == "sine" else "square" if signal.shape == "square" else "ramps"
+    shape = wave.get("shape", "unknown")
+    if shape == "unknown":
+        errors.unknown[f"few: shape wrong, {kind}"] += 1
+    else:
+        errors.right(f"few: shape wrong, {kind}", shape == signal.shape)
+    errors.add(f"few: frequency, {kind} (of it)", wave.get("frequency"), frequency, frequency)
+    errors.add(f"few: edge frequency, {kind} (of it)", a["edge_frequency"], frequency, frequency)
+    errors.add(f"few: amplitude, {kind} (of peak to peak)", wave.get("amplitude"), 0.5 * peak_to_peak, peak_to_peak)
+    errors.add(f"few: top, {kind} (of peak to peak)", a["top"], signal.low + peak_to_peak, peak_to_peak)
+    errors.add(f"few: base, {kind} (of peak to peak)", a["base"], signal.low, peak_to_peak)
+    errors.add(f"few: noise, {kind} (of peak to peak)", a["noise"], signal.noise * peak_to_peak, peak_to_peak)
+    overshoot = a["overshoot"]
+    if kind == "square" or overshoot is not None:
+        # Of noise alone.
+        errors.add(f"few: overshoot, {kind}", overshoot, 3.0 * signal.noise)
+    if kind == "sine":
+        errors.add("few: duty, sine", a["duty"], 0.5)
+        errors.right("few: edges of a sine wrong by two or more", abs(a["rising_edges"] - signal.periods) < 2.0)
+
+
 def judge(signal, found, errors):
     errors.right("unknown without a reason", not list(without_reason(found)))
     a = found["channels"]["A"]
@@ -282,6 +347,9 @@ def judge(signal, found, errors):
     errors.add("mean (of peak to peak)", a["mean"], samples.mean(), peak_to_peak)
     errors.add("RMS (of peak to peak)", a["rms"], math.sqrt(np.mean(samples**2)), peak_to_peak)
     errors.add("extremes (of peak to peak)", a["peak_to_peak"], samples.max() - samples.min(), peak_to_peak)
+    if signal.few:
+        judge_few(signal, a, errors)
+        return
     if signal.clip_range:
         clipping = a.get("clipped") or {}
         errors.add("clipped samples (of all)", clipping.get("high"), signal.clipped, signal.count)
@@ -369,6 +437,14 @@ BOUNDS = [
     ("rise time, noise above 1 % (of it)", 0.9, 0.05),
     ("delay, sine (samples)", 0.9, 0.1),
     ("delay, other (samples)", 0.9, 0.3),
+    ("few: frequency, sine (of it)", 0.9, 0.001),
+    ("few: amplitude, sine (of peak to peak)", 0.9, 0.005),
+    ("few: top, sine (of peak to peak)", 0.9, 0.005),
+    ("few: base, sine (of peak to peak)", 0.9, 0.005),
+    ("few: noise, sine (of peak to peak)", 0.9, 0.002),
+    ("few: noise, square (of peak to peak)", 0.9, 0.005),
+    ("few: shape wrong, sine", 0.9, 0.0),
+    ("few: shape wrong, square", 1.0, 0.0),
     ("SINAD (dB)", 0.99, 0.01),
     ("SNR (dB)", 0.99, 0.2),
     ("THD (of the fundamental)", 0.9, 0.01),
@@ -397,6 +473,7 @@ def main():
     parser.add_argument("--worst", metavar="NAME", help="print the signals that this value is worst of")
     arguments = parser.parse_args()
     signals = [draw(np.random.default_rng([arguments.seed, number])) for number in range(arguments.signals)]
+    signals += [draw_few(np.random.default_rng([arguments.seed, number, 1])) for number in range(arguments.signals // 2)]
     errors = Errors()
     worst = []
     for number, (signal, found) in enumerate(zip(signals, measured(arguments.program, signals), strict=True)):
@@ -405,12 +482,12 @@ def main():
         for name, values in errors.of.items():
             if arguments.worst and name.startswith(arguments.worst):
                 worst += [(value, number) for value in values[before.get(name, 0) :]]
-    print(f"{arguments.signals} signals of seed {arguments.seed}: absolute errors")
-    print(f"{'':48} {'known':>6} {'unkn.':>6} {'median':>9} {'90 %':>9} {'99 %':>9} {'largest':>9}")
+    print(f"{len(signals)} signals of seed {arguments.seed}: absolute errors")
+    print(f"{'':50} {'known':>6} {'unkn.':>6} {'median':>9} {'90 %':>9} {'99 %':>9} {'largest':>9}")
     rows = {}
     for name, known, unknown, *quantiles in errors.rows():
         rows[name] = dict(zip((0.5, 0.9, 0.99, 1.0), quantiles), unknown=unknown, known=known)
-        print(f"{name:48} {known:6} {unknown:6} " + " ".join(f"{value:9.2g}" for value in quantiles))
+        print(f"{name:50} {known:6} {unknown:6} " + " ".join(f"{value:9.2g}" for value in quantiles))
     for value, number in sorted(worst, reverse=True)[:12]:
         signal = signals[number]
         about = {key: v for key, v in vars(signal).items() if key != "channels"}

@@ -2,7 +2,7 @@
 
 use libm::sqrt;
 
-use super::Series;
+use super::{Series, Wave};
 
 /// Intervals of the histogram that top and base are read from, over the peak to peak.
 const INTERVALS: usize = 64;
@@ -41,6 +41,15 @@ const MIN_FLICKERS: usize = 3;
 /// How many standard deviations apart two steps of a converter are at most between which noise goes to and fro.
 const NOISE_BETWEEN_STEPS: f64 = 4.0;
 
+/// The fewest samples a period of a wave of any shape of which differences of neighbouring samples show noise.
+const MIN_SAMPLES_WITH_NOISE: f64 = 16.0;
+
+/// A level that lies in so much of the range about its middle may be a third one between two others.
+const MIDDLE: core::ops::Range<usize> = INTERVALS / 4..INTERVALS - INTERVALS / 4;
+
+/// Of so many samples one must lie at a level beyond the one in the middle: fewer are an overshoot.
+const SAMPLES_PER_BEYOND: u32 = 20;
+
 /// How long noise keeps the rarer of two steps, in samples: 1 / (1 - p) if p is its share.
 const FLICKER_SAMPLES: f64 = 1.5;
 
@@ -61,20 +70,11 @@ pub struct Levels {
     pub max: f64,
     /// `max` less `min`.
     pub peak_to_peak: f64,
-    /// The upper level, by the histogram method: see [`Levels::of`]. Equal to `base` if the series is noise about one
-    /// level.
-    pub top: f64,
-    /// The lower level, by the histogram method: see [`Levels::of`].
-    pub base: f64,
     /// How far `max` exceeds `top`, as a fraction of `top - base`. `None` unless the series dwells at both levels, and
     /// where wild samples were set aside.
     pub overshoot: Option<f64>,
     /// How far `min` falls below `base`, as a fraction of `top - base`. `None` where `overshoot` is.
     pub undershoot: Option<f64>,
-    /// The standard deviation of the noise: what changes from sample to sample, by the lesser of the median second and
-    /// fourth differences. What the signal itself bends within five samples counts as well: of a sine with N samples a
-    /// period 200 / N^4 of its amplitude.
-    pub noise: f64,
     /// How many wild samples were set aside for top, base and all that rests on them. Mean, RMS and extremes are those
     /// of all samples.
     pub outliers: usize,
@@ -82,8 +82,20 @@ pub struct Levels {
     pub(super) low: f64,
     /// The highest sample that is not wild.
     pub(super) high: f64,
+    /// The upper level, or what edges are found by where it is not known.
+    pub(super) top: f64,
+    /// The lower level, or what edges are found by where it is not known.
+    pub(super) base: f64,
+    /// The standard deviation of what changes from sample to sample.
+    pub(super) noise: f64,
     /// Whether the series dwells at both levels.
     pub(super) dwells: bool,
+    /// Whether it dwells at a third one between them.
+    three: bool,
+    /// Whether top and base are known.
+    known: bool,
+    /// The noise, if `noise` is that, and not what the signal itself changes.
+    known_noise: Option<f64>,
 }
 
 impl Levels {
@@ -130,15 +142,18 @@ impl Levels {
             min,
             max,
             peak_to_peak: max - min,
-            top: high,
-            base: low,
             overshoot: None,
             undershoot: None,
-            noise,
             outliers,
             low,
             high,
+            top: high,
+            base: low,
+            noise,
             dwells: false,
+            three: false,
+            known: true,
+            known_noise: Some(noise),
         };
         if high - low < NOISE_PEAK_TO_PEAK * noise && histogram.middle_share() > NOISE_IN_MIDDLE {
             let inside = samples.clone().map(f64::from).filter(|sample| (low..=high).contains(sample));
@@ -147,6 +162,8 @@ impl Levels {
             return levels;
         }
         let [base, top] = [Side::Lower, Side::Upper].map(|side| histogram.level(samples, side));
+        levels.three = [base, top].iter().flatten().any(|level| level.is_beyond_another);
+        let [base, top] = [base, top].map(|level| level.map(|level| level.mode));
         (levels.base, levels.top) = (base.unwrap_or(low), top.unwrap_or(high));
         levels.dwells = base.is_some() && top.is_some() && levels.top > levels.base;
         if levels.dwells && outliers == 0 {
@@ -186,12 +203,66 @@ impl Levels {
         self.top > self.base
     }
 
-    /// Takes the base and top of a wave of known shape for the levels of a series that does not dwell at them: noise moves
-    /// its extremes.
-    pub(super) fn refine(&mut self, (base, top): (f64, f64)) {
-        if !self.dwells {
+    /// The upper level, by the histogram method: see [`Levels::of`]. Equal to the base if the series is noise about one
+    /// level. `None` if a wave was sampled at fewer than 16 phases, which do not fit a known shape: see [`Shape`].
+    ///
+    /// [`Shape`]: super::Shape
+    #[must_use]
+    pub fn top(&self) -> Option<f64> {
+        self.known.then_some(self.top)
+    }
+
+    /// The lower level; `None` where [`top`](Self::top) is.
+    #[must_use]
+    pub fn base(&self) -> Option<f64> {
+        self.known.then_some(self.base)
+    }
+
+    /// Whether top and base are known.
+    pub(super) fn are_known(&self) -> bool {
+        self.known
+    }
+
+    /// The standard deviation of the noise. It is what changes from sample to sample, by the lesser of the median second
+    /// and fourth differences, which hold what the signal itself bends within five samples as well: of a sine with N
+    /// samples a period 200 / N^4 of its amplitude. Of a wave that a sine fits or that has two levels it is at most
+    /// what these leave, and of one that was sampled at fewer than 24 phases what the samples of a phase scatter.
+    /// `None` of other waves with fewer than 16 samples a period.
+    #[must_use]
+    pub fn noise(&self) -> Option<f64> {
+        self.known_noise
+    }
+
+    /// Whether the series dwells at a third level between base and top: of such a series duty, rise and fall time are
+    /// unknown.
+    #[must_use]
+    pub fn has_three(&self) -> bool {
+        self.three
+    }
+
+    /// Takes from a wave what it shows better than a histogram: base and top of a shape, if the series does not dwell at
+    /// them (noise moves its extremes) or has so few phases that it only seems to; the noise.
+    pub(super) fn refine(&mut self, wave: &Wave, sample_period_s: f64) {
+        let by_shape = wave.base_and_top().filter(|_| !self.dwells || wave.has_few_phases());
+        if let Some((base, top)) = by_shape {
             (self.base, self.top) = (base, top);
+            self.seems_to_dwell();
         }
+        self.known = wave.amplitude().is_some();
+        if !self.known || !self.are_two() {
+            if !self.are_two() {
+                (self.base, self.top) = (self.low, self.high);
+            }
+            self.seems_to_dwell();
+        }
+        let is_slow = wave.period_s >= MIN_SAMPLES_WITH_NOISE * sample_period_s;
+        self.noise = wave.noise.map_or(self.noise, |noise| self.noise.min(noise));
+        self.known_noise = (is_slow || wave.noise.is_some()).then_some(self.noise);
+    }
+
+    fn seems_to_dwell(&mut self) {
+        (self.dwells, self.three) = (false, false);
+        (self.overshoot, self.undershoot) = (None, None);
     }
 
     /// The level at a fraction of the way from base to top.
@@ -384,6 +455,21 @@ enum Side {
     Upper,
 }
 
+/// A level at which a series dwells.
+#[derive(Clone, Copy)]
+struct Dwelling {
+    mode: f64,
+    /// Whether the series also dwells at one nearer to the middle.
+    is_beyond_another: bool,
+}
+
+/// Where the neighbouring intervals begin that hold most samples, if they hold more than half.
+fn plateau(counts: &[u32]) -> Option<usize> {
+    let held = counts.windows(PLATEAU_INTERVALS).map(|window| window.iter().sum::<u32>());
+    let (index, held) = held.enumerate().max_by_key(|&(_, held)| held)?;
+    (held > counts.iter().sum::<u32>() / 2).then_some(index)
+}
+
 /// How many samples lie in each of equal intervals between two levels.
 struct Histogram {
     low: f64,
@@ -420,20 +506,35 @@ impl Histogram {
         f64::from(middle.sum::<u32>()) / f64::from(self.counts.iter().sum::<u32>().max(1))
     }
 
-    /// The level at which the series dwells on one side of the middle, if it does.
-    fn level(&self, samples: &(impl Iterator<Item = f32> + Clone), side: Side) -> Option<f64> {
+    /// The level at which the series dwells on one side of the middle, if it does. Where that lies about the middle itself,
+    /// with another one beyond, it is the latter.
+    fn level(&self, samples: &(impl Iterator<Item = f32> + Clone), side: Side) -> Option<Dwelling> {
         let (lower, upper) = self.counts.split_at(INTERVALS / 2);
         let (counts, start) = match side {
             Side::Lower => (lower, 0),
             Side::Upper => (upper, INTERVALS / 2),
         };
-        let held = counts.windows(PLATEAU_INTERVALS).map(|window| window.iter().sum::<u32>());
-        let (index, held) = held.enumerate().max_by_key(|&(_, held)| held)?;
-        if held <= counts.iter().sum::<u32>() / 2 {
-            return None;
-        }
-        let plateau = start + index;
-        Self::new(samples, self.begin(plateau), self.begin(plateau + PLATEAU_INTERVALS)).mode(samples)
+        let nearest = plateau(counts)? + start;
+        let beyond = match side {
+            Side::Lower => self.counts.get(..nearest).map(|counts| (counts, 0)),
+            Side::Upper => {
+                let behind = nearest + PLATEAU_INTERVALS;
+                self.counts.get(behind..).map(|counts| (counts, behind))
+            }
+        };
+        let is_middle = MIDDLE.contains(&(nearest + PLATEAU_INTERVALS / 2));
+        let beyond = beyond.filter(|(counts, _)| is_middle && self.are_many(counts));
+        let farthest = beyond.and_then(|(counts, start)| Some(plateau(counts)? + start));
+        let from = farthest.unwrap_or(nearest);
+        let mode =
+            Self::new(samples, self.begin(from), self.begin(from + PLATEAU_INTERVALS)).mode(samples)?;
+        Some(Dwelling { mode, is_beyond_another: farthest.is_some() })
+    }
+
+    /// Whether the samples of some intervals are more than those of an overshoot.
+    fn are_many(&self, some: &[u32]) -> bool {
+        let of = |counts: &[u32]| counts.iter().sum::<u32>();
+        of(some) > of(&self.counts) / SAMPLES_PER_BEYOND
     }
 
     /// The mean of the samples about the shortest run of intervals that holds half of them, to half of its length beyond

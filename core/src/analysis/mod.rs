@@ -18,7 +18,7 @@
 //! let times = SampleTimes { start_s: 0.0, period_s: 10e-6 };
 //! let analysis = analyse(&samples, times, &mut vec![0; scratch_length(samples.len())])?;
 //! let levels = analysis.levels.ok_or("all samples are numbers")?;
-//! assert_eq!((levels.base, levels.top), (0.0, 2.5));
+//! assert_eq!((levels.base(), levels.top()), (Some(0.0), Some(2.5)));
 //! let wave = analysis.wave.ok_or("it repeats")?;
 //! assert!((wave.frequency_hz - 1000.0).abs() < 1.0);
 //! let Shape::Square { duty } = wave.shape else { panic!("{wave:?}") };
@@ -29,10 +29,12 @@
 mod band;
 mod drift;
 mod edges;
+mod fast_sine;
 mod fold;
 mod levels;
 mod long;
 mod period;
+mod phases;
 mod pyramid;
 mod self_match;
 mod series;
@@ -130,14 +132,86 @@ fn measured<S: Series + ?Sized>(
         levels = levels.as_one();
         edges = EdgeMeasurements::default();
     }
-    let wave = if levels.are_two() {
-        Wave::by_edges(samples, times, &levels, &edges).or_else(|| search(&levels, &edges))
-    } else {
-        None
-    };
-    if let Some(base_and_top) = wave.as_ref().and_then(Wave::base_and_top) {
-        levels.refine(base_and_top);
+    let wave = Wave::by_edges(samples, times, &levels, &edges).or_else(|| search(&levels, &edges));
+    if let Some(wave) = &wave {
+        let before = levels;
+        levels.refine(wave, times.period_s);
+        if before.dwells != levels.dwells || before.are_two() != levels.are_two() || wave.is_fast(times) {
+            edges = EdgeMeasurements::of(series_edges(samples, &levels), times.period_s);
+        }
     }
-    let transitions = TransitionTimes::of(samples, &levels, times.period_s);
+    // With few samples a period, none of them need lie beyond the hysteresis.
+    if wave.is_some_and(|wave| wave.is_fast(times) && !wave.is_of(&edges)) {
+        (edges.frequency_hz, edges.frequency_uncertainty_hz, edges.duty) = (None, None, None);
+    }
+    if levels.has_three() || !levels.are_known() {
+        edges.duty = None;
+    }
+    let has_transitions = !levels.has_three() && wave.is_none_or(|wave| !wave.is_fast(times));
+    let transitions = if has_transitions {
+        TransitionTimes::of(samples, &levels, times.period_s)
+    } else {
+        TransitionTimes::default()
+    };
     Analysis { levels: Some(levels), edges, transitions, wave }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::vec;
+    use std::vec::Vec;
+
+    const TIMES: SampleTimes = SampleTimes { start_s: 0.0, period_s: 1e-5 };
+
+    fn analysed(sample: impl Fn(f64) -> f32) -> Analysis {
+        let samples: Vec<f32> = (0..1000).map(|index| sample(f64::from(index))).collect();
+        analyse(&samples, TIMES, &mut vec![0; scratch_length(samples.len())]).unwrap()
+    }
+
+    fn sine(period: f64) -> Analysis {
+        analysed(|index| libm::sin(core::f64::consts::TAU * index / period + 0.3) as f32)
+    }
+
+    #[test]
+    fn clean_sines_of_few_samples_a_period_have_their_levels() {
+        for period in [2.2, 2.5, 3.5, 5.0, 5.37, 7.0, 10.0, 14.0] {
+            let found = sine(period);
+            let (levels, wave) = (found.levels.unwrap(), found.wave.unwrap());
+            assert_eq!(wave.shape, Shape::Sine, "{period}: {wave:?}");
+            assert!((wave.period_s / TIMES.period_s / period - 1.0).abs() < 1e-5, "{period}: {wave:?}");
+            let near = |value: Option<f64>, expected: f64| {
+                value.is_some_and(|value| (value - expected).abs() < 1e-3)
+            };
+            assert!(near(levels.top(), 1.0) && near(levels.base(), -1.0), "{period}: {levels:?}");
+            assert!(near(wave.amplitude(), 1.0) && near(wave.offset(), 0.0), "{period}: {wave:?}");
+            assert!(near(levels.noise(), 0.0) && levels.overshoot.is_none(), "{period}: {levels:?}");
+        }
+    }
+
+    #[test]
+    fn levels_between_too_few_phases_are_unknown() {
+        let square = |period: f64| analysed(move |index| f32::from(u8::from(index % period < 0.5 * period)));
+        for found in [sine(3.0), sine(4.0), sine(6.0), square(4.0)] {
+            let (levels, wave) = (found.levels.unwrap(), found.wave.unwrap());
+            assert_eq!((wave.shape, wave.amplitude(), wave.offset()), (Shape::Unknown, None, None));
+            assert_eq!((levels.top(), levels.base(), levels.overshoot), (None, None, None));
+            assert!(levels.noise().is_some_and(|noise| noise < 1e-3), "{levels:?}");
+        }
+    }
+
+    #[test]
+    fn the_middle_one_of_three_levels_is_neither_top_nor_base() {
+        for offset in [-0.01, 0.0, 0.01] {
+            let found = analysed(|index| match (index as usize / 25) % 4 {
+                0 => -1.0,
+                2 => 1.0,
+                _ => offset,
+            });
+            let levels = found.levels.unwrap();
+            assert_eq!((levels.base(), levels.top()), (Some(-1.0), Some(1.0)), "{offset}");
+            assert!(levels.has_three() && found.edges.duty.is_none(), "{found:?}");
+            assert_eq!(found.transitions, TransitionTimes::default());
+        }
+    }
 }

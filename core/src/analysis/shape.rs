@@ -8,11 +8,15 @@
 use core::fmt;
 
 use super::fold::{Fold, MAX_BINS};
+use super::phases::FewPhases;
 
 /// The largest error that a shape may have, as a fraction of the averaged wave's peak to peak, beyond what noise
 /// explains. A triangle is 0.035 away from the nearest sine (from its Fourier series: the RMS of all but the first
 /// harmonic, over 2).
 const MAX_ERROR: f64 = 0.025;
+
+/// The same of a sine that was sampled at five or seven phases, from which a triangle is at least 0.026 away.
+const MAX_ERROR_OF_FEW: f64 = 0.0125;
 
 /// The fewest different phases that determine a shape.
 const MIN_POINTS: usize = 8;
@@ -106,14 +110,17 @@ struct AveragedWave {
     high: f64,
 }
 
-/// The shape of the folded wave. `None` if the wave is known at too few phases to determine it.
-pub(super) fn matched(fold: &Fold) -> Option<ShapeMatch> {
+/// The shape of the folded wave, whose samples fall on few phases or not. `None` if the wave is flat, or not known anywhere.
+pub(super) fn matched(fold: &Fold, phases: Option<FewPhases>) -> Option<ShapeMatch> {
     let wave = AveragedWave::new(fold)?;
     let unknown = wave.unknown()?;
-    if wave.points.len() < MIN_POINTS {
+    if !phases.is_none_or(FewPhases::show_sines) || phases.is_none() && wave.points.len() < MIN_POINTS {
         return Some(unknown);
     }
     let sine = wave.smooth(&sine).map(|laid| ShapeMatch { shape: Shape::Sine, ..laid });
+    if !phases.is_none_or(FewPhases::show_shapes) {
+        return Some(sine.filter(|sine| sine.excess() <= MAX_ERROR_OF_FEW).unwrap_or(unknown));
+    }
     let triangle = wave.smooth(&triangle).map(|laid| ShapeMatch { shape: Shape::Triangle, ..laid });
     let [sawtooth, square] = [wave.sawtooth(unknown.offset), wave.square(unknown.offset)];
     let shapes = [sine, triangle, wave.exponential(), sawtooth, square];
@@ -394,7 +401,7 @@ mod tests {
         ];
         for (shape, wave, rise) in waves {
             for turn in [0.0, 0.13, 0.5, 0.77] {
-                let found = matched(&folded(|phase| wave(later(phase, turn)))).unwrap();
+                let found = matched(&folded(|phase| wave(later(phase, turn))), None).unwrap();
                 assert_eq!(found.shape, shape);
                 let off = later(found.rise, turn + rise + 0.5) - 0.5;
                 assert!(off.abs() < 0.01, "{found:?} at {turn}");
@@ -410,7 +417,8 @@ mod tests {
     #[test]
     fn square_duty_and_levels() {
         for (duty, turn) in [(0.5, 0.0), (0.05, 0.4), (0.93, 0.8)] {
-            let found = matched(&folded(|phase| if later(phase, turn) < duty { 1.0 } else { -0.5 })).unwrap();
+            let found =
+                matched(&folded(|phase| if later(phase, turn) < duty { 1.0 } else { -0.5 }), None).unwrap();
             let Shape::Square { duty: found_duty } = found.shape else { panic!("{found:?}") };
             assert!((found_duty - duty).abs() < 0.005, "{found:?}");
             assert!((later(found.rise, turn + 0.5) - 0.5).abs() < 0.005, "{found:?} at {turn}");
@@ -444,11 +452,11 @@ mod tests {
             }
         };
         for constants in [2.2, 2.5, 3.0, 3.9, 4.0, 5.0, 6.3, 8.0, 10.0] {
-            let found = matched(&folded(|phase| capacitor(constants, later(phase, 0.3)))).unwrap();
+            let found = matched(&folded(|phase| capacitor(constants, later(phase, 0.3))), None).unwrap();
             assert_eq!(found.shape, Shape::Exponential, "{constants} time constants: {found:?}");
         }
         for constants in [1.5, 14.0] {
-            let found = matched(&folded(|phase| capacitor(constants, phase))).unwrap();
+            let found = matched(&folded(|phase| capacitor(constants, phase)), None).unwrap();
             assert_eq!(found.shape, Shape::Unknown, "{constants} time constants: {found:?}");
         }
     }
@@ -456,7 +464,7 @@ mod tests {
     #[test]
     fn two_pulses_a_period_are_no_square() {
         let wave = folded(|phase| if (2.0 * phase).fract() < 0.2 + 0.2 * phase { 1.0 } else { -1.0 });
-        assert_eq!(matched(&wave).unwrap().shape, Shape::Unknown);
-        assert_eq!(matched(&folded(|_| 0.5)), None);
+        assert_eq!(matched(&wave, None).unwrap().shape, Shape::Unknown);
+        assert_eq!(matched(&folded(|_| 0.5), None), None);
     }
 }

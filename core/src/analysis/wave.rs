@@ -1,7 +1,9 @@
 //! The periodic wave in a series: period, single wave, shape.
 
+use super::fast_sine;
 use super::fold::{Fold, MAX_BINS, PhaseClock};
 use super::period::{checked, period_samples, sawtooth_period_samples};
+use super::phases::FewPhases;
 use super::pyramid::Pyramid;
 use super::shape::{self, Shape};
 use super::sine_fit::SineFit;
@@ -16,27 +18,31 @@ pub struct Wave {
     pub period_s: f64,
     /// One over the period.
     pub frequency_hz: f64,
-    /// Half the peak to peak of the shape that fits the averaged wave best; of the averaged wave itself if its shape
-    /// is unknown.
-    pub amplitude: f64,
-    /// The middle between the extremes of that shape. It is not the mean: that of a square depends on its duty.
-    pub offset: f64,
     /// When the averaged wave first rises through the offset, on the time axis of the samples, less than a period
     /// after the first of them.
     pub start_s: f64,
     /// Whole periods from `start_s` to the end of the series.
     pub count: usize,
     /// The shape; unknown if no known one is within 2.5 % of the peak to peak beyond what noise explains, or fewer
-    /// than eight different phases were sampled.
+    /// than eight different phases were sampled. Five and seven phases show a sine (within 1.25 %), five and more a
+    /// square; of six, as of four and fewer, a triangle or a square can be a sine exactly.
     pub shape: Shape,
     /// The RMS of the distances between the averaged wave and the nearest shape, as a fraction of the averaged wave's
     /// peak to peak; also where that is too far and the shape unknown. `None` if no shape spans half of the wave, or
     /// there were too few phases to compare.
     pub shape_error: Option<f64>,
+    pub(super) amplitude: f64,
+    pub(super) offset: f64,
+    /// The noise by what the wave leaves of the samples, where that shows it.
+    pub(super) noise: Option<f64>,
+    pub(super) phases: Option<FewPhases>,
 }
 
 /// The series must be so many times as long as the period of a square that is known by its edges.
 const MIN_PERIODS_OF_SQUARE: f64 = 1.5;
+
+/// The fewest samples a period of a wave whose rise time is seen: a sine rises from 10 % to 90 % in 0.3 of its period.
+const MIN_SAMPLES_WITH_EDGES: f64 = 6.5;
 
 /// Samples on the slope of an edge, for each edge of a square.
 const MAX_SAMPLES_ON_EDGE: usize = 1;
@@ -51,6 +57,9 @@ const ON_LEVEL: f64 = 0.06;
 /// Noise as large as that hides whether there are two levels.
 const MAX_ON_LEVEL: f64 = 0.3;
 
+/// What rounding to whole steps adds to the variance, in squared steps.
+const STEP_VARIANCE: f64 = 1.0 / 12.0;
+
 /// Two frequencies so close are the same, seen in two ways.
 const SAME_FREQUENCY: f64 = 0.02;
 
@@ -58,6 +67,40 @@ const SAME_FREQUENCY: f64 = 0.02;
 const MIN_WITNESSES: usize = 3;
 
 impl Wave {
+    /// Half the peak to peak of the shape that fits the averaged wave best; of the averaged wave itself if its shape
+    /// is unknown, and then `None` if it was sampled at fewer than 16 phases.
+    #[must_use]
+    pub fn amplitude(&self) -> Option<f64> {
+        self.shows_levels().then_some(self.amplitude)
+    }
+
+    /// The middle between the extremes of that shape. It is not the mean: that of a square depends on its duty. `None`
+    /// where the amplitude is.
+    #[must_use]
+    pub fn offset(&self) -> Option<f64> {
+        self.shows_levels().then_some(self.offset)
+    }
+
+    fn shows_levels(&self) -> bool {
+        self.shape != Shape::Unknown || self.phases.is_none_or(FewPhases::show_levels)
+    }
+
+    /// Whether all samples fall on few phases of it.
+    pub(super) fn has_few_phases(&self) -> bool {
+        self.phases.is_some()
+    }
+
+    /// Whether it has so few samples a period that none of them need lie on an edge.
+    pub(super) fn is_fast(&self, times: SampleTimes) -> bool {
+        self.period_s < MIN_SAMPLES_WITH_EDGES * times.period_s
+    }
+
+    /// Whether edges have its frequency.
+    pub(super) fn is_of(&self, edges: &EdgeMeasurements) -> bool {
+        let is_same = |by_edges_hz: f64| (by_edges_hz / self.frequency_hz - 1.0).abs() < SAME_FREQUENCY;
+        edges.frequency_hz.is_some_and(is_same)
+    }
+
     /// The base and top of a shape that passes through its extremes and does not stay there.
     pub(super) fn base_and_top(&self) -> Option<(f64, f64)> {
         let is_known = matches!(self.shape, Shape::Sine | Shape::Triangle | Shape::Sawtooth { .. });
@@ -85,7 +128,12 @@ impl Wave {
     ) -> Option<Self> {
         let by_edges = edges.frequency_hz.map(|frequency_hz| 1.0 / (frequency_hz * times.period_s));
         let pyramid = Pyramid::new(samples, levels, scratch)?;
-        let found = period_samples(&pyramid);
+        let found = if levels.are_two() { period_samples(&pyramid) } else { None };
+        if found.is_none_or(|period| period <= fast_sine::MAX_SAMPLES) {
+            if let Some(period) = fast_sine::period_samples(pyramid.level(0)) {
+                return Self::folded(&pyramid, times, edges, period);
+            }
+        }
         // Edges that come regularly have the period of the wave, unless it has several of them.
         let refuted = |period: f64| {
             edges.rising.max(edges.falling) > MIN_WITNESSES
@@ -108,9 +156,12 @@ impl Wave {
         mut period: f64,
     ) -> Option<Self> {
         let steps = pyramid.level(0);
-        let folded =
-            |period: f64| shape::matched(&Fold::new(steps, PhaseClock::new(period), parts(steps.len())));
+        let phases = FewPhases::of(steps.len(), period);
+        let folded = |period: f64| {
+            shape::matched(&Fold::new(steps, PhaseClock::new(period), parts(steps.len())), phases)
+        };
         let mut matched = folded(period)?;
+        let mut noise = phases.and_then(|_| Fold::new(steps, PhaseClock::new(period), MAX_BINS).variance());
         match matched.shape {
             Shape::Sawtooth { rising } => {
                 let jump = if rising { matched.rise + 0.5 } else { matched.rise };
@@ -119,6 +170,10 @@ impl Wave {
             }
             Shape::Sine => {
                 if let Some(fit) = fitted_sine(pyramid, period) {
+                    if Pyramid::level_of_period(period) == 0 {
+                        let left = fit.residual_power - STEP_VARIANCE;
+                        noise = Some(left.max(0.0).min(noise.unwrap_or(f64::INFINITY)));
+                    }
                     period = 1.0 / fit.frequency;
                     matched.rise = 1.0 - fit.phase;
                     matched.rise -= libm::floor(matched.rise);
@@ -147,6 +202,8 @@ impl Wave {
             count: ((steps.len() as f64 - start) / period) as usize,
             shape: matched.shape,
             shape_error: matched.error,
+            noise: noise.map(|variance| pyramid.difference(libm::sqrt(variance))),
+            phases,
         };
         (period_s > 0.0 && wave.frequency_hz.is_finite() && wave.start_s.is_finite()).then_some(wave)
     }
@@ -159,6 +216,10 @@ impl Wave {
         period: f64,
     ) -> Option<Self> {
         let duty = edges.duty?;
+        let phases = FewPhases::of(samples.len(), period);
+        if !phases.is_none_or(FewPhases::show_squares) {
+            return None;
+        }
         let reach = (4.0 * levels.relative_noise()).max(ON_LEVEL);
         if !levels.dwells || samples.len() as f64 <= MIN_PERIODS_OF_SQUARE * period {
             return None;
@@ -199,6 +260,8 @@ impl Wave {
             count: ((samples.len() as f64 - start) / period) as usize,
             shape: Shape::Square { duty },
             shape_error: (on > 0).then(|| libm::sqrt(squares / on as f64) / height),
+            noise: (on > 0).then(|| libm::sqrt(squares / on as f64)),
+            phases,
         })
     }
 
@@ -331,6 +394,8 @@ mod tests {
             start_s: 0.0,
             count: 20,
             shape: Shape::Triangle,
+            noise: None,
+            phases: None,
             shape_error: None,
         };
         let mut average = [0.0; 8];

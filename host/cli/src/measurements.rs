@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use super::table::Table;
-use scopething_core::analysis::{EdgeMeasurements, Levels, Shape};
+use scopething_core::analysis::{EdgeMeasurements, Levels, Shape, Wave};
 
 use scopething_waveform::measure::{
     AnalogMeasurements, ChannelAnalysis, DelayUnknown, Measurements, Spectrum, WaveformAnalysis, WhyUnknown,
@@ -129,16 +129,16 @@ fn analog_column(channel: &ChannelAnalysis, analog: &AnalogMeasurements) -> Vec<
         percent(wave.and_then(|wave| wave.shape_error)),
         known(wave.map(|wave| quantity(wave.frequency_hz, "Hz", 5))),
         seconds(wave.map(|wave| wave.period_s)),
-        level(wave.map(|wave| wave.amplitude)),
-        level(wave.map(|wave| wave.offset)),
+        level(wave.and_then(Wave::amplitude)),
+        level(wave.and_then(Wave::offset)),
         of_levels(|levels| levels.mean),
         of_levels(|levels| levels.rms),
         of_levels(|levels| levels.ac_rms),
         of_levels(|levels| levels.min),
         of_levels(|levels| levels.max),
         of_levels(|levels| levels.peak_to_peak),
-        of_levels(|levels| levels.top),
-        of_levels(|levels| levels.base),
+        level(levels.and_then(Levels::top)),
+        level(levels.and_then(Levels::base)),
         percent(levels.and_then(|levels| levels.overshoot)),
         percent(levels.and_then(|levels| levels.undershoot)),
         seconds(analysis.transitions.rise_s),
@@ -149,7 +149,7 @@ fn analog_column(channel: &ChannelAnalysis, analog: &AnalogMeasurements) -> Vec<
             edges if is_square => format!("{}, {}", sharp_hertz(&edges), percent(edges.duty)),
             edges => format!("{}, {}", hertz(edges.frequency_hz), percent(edges.duty)),
         },
-        of_levels(|levels| levels.noise),
+        level(levels.and_then(Levels::noise)),
         known(channel.clipping.map(|clipping| clipping.to_string())),
         left_out(channel, analog),
     ]

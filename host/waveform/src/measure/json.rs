@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use scopething_core::analysis::Shape;
+use scopething_core::analysis::{Levels, Shape};
 use serde::{Serialize, Serializer};
 
 use crate::clipping::Clipping;
@@ -173,8 +173,8 @@ struct AnalogObject<'a> {
 struct WaveObject<'a> {
     period: f64,
     frequency: f64,
-    amplitude: f64,
-    offset: f64,
+    amplitude: Option<f64>,
+    offset: Option<f64>,
     start: f64,
     count: usize,
     shape: String,
@@ -199,12 +199,12 @@ impl<'a> AnalogObject<'a> {
             min: levels.map(|levels| levels.min),
             max: levels.map(|levels| levels.max),
             peak_to_peak: levels.map(|levels| levels.peak_to_peak),
-            top: levels.map(|levels| levels.top),
-            base: levels.map(|levels| levels.base),
+            top: levels.and_then(Levels::top),
+            base: levels.and_then(Levels::base),
             overshoot: levels.and_then(|levels| levels.overshoot),
             undershoot: levels.and_then(|levels| levels.undershoot),
             wild_samples: levels.map(|levels| levels.outliers),
-            noise: levels.map(|levels| levels.noise),
+            noise: levels.and_then(Levels::noise),
             rise_time: analysis.transitions.rise_s,
             fall_time: analysis.transitions.fall_s,
             rising_edges: levels.map(|_| edges.rising),
@@ -215,8 +215,8 @@ impl<'a> AnalogObject<'a> {
             wave: analysis.wave.as_ref().map(|wave| WaveObject {
                 period: wave.period_s,
                 frequency: wave.frequency_hz,
-                amplitude: wave.amplitude,
-                offset: wave.offset,
+                amplitude: wave.amplitude(),
+                offset: wave.offset(),
                 start: wave.start_s,
                 count: wave.count,
                 shape: wave.shape.to_string(),

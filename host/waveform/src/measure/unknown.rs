@@ -7,7 +7,7 @@ use scopething_core::analysis::{Analysis, EdgeMeasurements, Shape};
 use super::{ChannelAnalysis, Measurements};
 
 /// Why something that is measured is not known.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub enum WhyUnknown {
     /// Too many samples are no numbers.
     NotNumbers,
@@ -27,13 +27,39 @@ pub enum WhyUnknown {
     NoTransition,
     /// The level does not rest at base and top, or wild samples were set aside.
     NoRest,
+    /// The samples of a wave fall on few phases of its period, between which its level may be any.
+    FewPhases {
+        /// How many samples a period has.
+        samples_a_period: f64,
+    },
+    /// The signal itself changes as much from sample to sample as noise would.
+    FewSamples {
+        /// How many samples a period has.
+        samples_a_period: f64,
+    },
+    /// It dwells at a third level between base and top.
+    ThreeLevels,
     /// Nobody states what the channel was set to show.
     NoRange,
 }
 
 impl fmt::Display for WhyUnknown {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
+        let text = match self {
+            Self::FewPhases { samples_a_period } => {
+                return write!(
+                    f,
+                    "{samples_a_period:.2} samples a period fall on too few different phases: capture at another rate"
+                );
+            }
+            Self::FewSamples { samples_a_period } => {
+                return write!(
+                    f,
+                    "with {samples_a_period:.2} samples a period the signal itself changes from sample to sample: capture \
+                     at a higher rate"
+                );
+            }
+            Self::ThreeLevels => "it rests at a third level between base and top",
             Self::NotNumbers => "more than half of its samples are no numbers",
             Self::NoEdge => "it has no edge above the noise",
             Self::FewEdges => "there are fewer than two edges of a direction: capture longer",
@@ -49,7 +75,8 @@ impl fmt::Display for WhyUnknown {
             }
             Self::NoRest => "it does not rest at two levels, or wild samples were left out",
             Self::NoRange => "nothing states what the channel was set to show",
-        })
+        };
+        f.write_str(text)
     }
 }
 
@@ -59,7 +86,7 @@ impl ChannelAnalysis {
     pub fn unknown(&self) -> Vec<(&'static str, WhyUnknown)> {
         let mut unknown = match &self.measurements {
             Measurements::Logic(logic) => of_edges(&logic.edges),
-            Measurements::Analog(analog) => of_analog(&analog.analysis),
+            Measurements::Analog(analog) => of_analog(&analog.analysis, self.sample_rate_hz),
         };
         if self.clipping.is_none() && self.channel.is_analog() {
             unknown.push(("clipped", WhyUnknown::NoRange));
@@ -68,33 +95,65 @@ impl ChannelAnalysis {
     }
 }
 
-fn of_analog(analysis: &Analysis) -> Vec<(&'static str, WhyUnknown)> {
+/// With fewer samples a period, edges may be missed.
+const MIN_SAMPLES_WITH_EDGES: f64 = 6.5;
+
+fn of_analog(analysis: &Analysis, sample_rate_hz: f64) -> Vec<(&'static str, WhyUnknown)> {
     let Some(levels) = &analysis.levels else { return vec![("all", WhyUnknown::NotNumbers)] };
     let edges = &analysis.edges;
     let mut unknown = Vec::new();
+    let samples_a_period = analysis.wave.map_or(0.0, |wave| wave.period_s * sample_rate_hz);
+    let few_phases = WhyUnknown::FewPhases { samples_a_period };
+    let has_levels = levels.top().is_some();
     match &analysis.wave {
         None if edges.rising + edges.falling == 0 => unknown.push(("wave", WhyUnknown::NoEdge)),
         None => unknown.push(("wave", WhyUnknown::NoPeriod)),
         Some(wave) => {
-            let why = if wave.shape_error.is_none() { WhyUnknown::NoComparison } else { WhyUnknown::NoShape };
+            let why = match wave.shape_error {
+                None if wave.amplitude().is_none() => few_phases,
+                None => WhyUnknown::NoComparison,
+                Some(_) => WhyUnknown::NoShape,
+            };
             let values =
                 [("shape", wave.shape == Shape::Unknown), ("shape_error", wave.shape_error.is_none())];
             unknown.extend(values.iter().filter(|one| one.1).map(|one| (one.0, why)));
         }
     }
+    if !has_levels {
+        unknown.extend(["amplitude", "offset", "top", "base"].map(|key| (key, few_phases)));
+    }
+    let no_rest = if has_levels { WhyUnknown::NoRest } else { few_phases };
     let at_rest = [("overshoot", levels.overshoot), ("undershoot", levels.undershoot)];
-    unknown.extend(at_rest.iter().filter(|one| one.1.is_none()).map(|one| (one.0, WhyUnknown::NoRest)));
+    unknown.extend(at_rest.iter().filter(|one| one.1.is_none()).map(|one| (one.0, no_rest)));
+    if levels.noise().is_none() {
+        unknown.push(("noise", WhyUnknown::FewSamples { samples_a_period }));
+    }
     let times = [
         ("rise_time", analysis.transitions.rise_s, edges.rising),
         ("fall_time", analysis.transitions.fall_s, edges.falling),
     ];
     for (name, time_s, count) in times {
         if time_s.is_none() {
-            let why = if count == 0 { WhyUnknown::NoEdge } else { WhyUnknown::NoTransition };
+            let why = match count {
+                0 => WhyUnknown::NoEdge,
+                _ if levels.has_three() => WhyUnknown::ThreeLevels,
+                _ => WhyUnknown::NoTransition,
+            };
             unknown.push((name, why));
         }
     }
     unknown.extend(of_edges(edges));
+    if analysis.wave.is_some() && edges.frequency_hz.is_none() && edges.rising.max(edges.falling) > 1 {
+        let by_edges = ["edge_frequency", "edge_frequency_uncertainty", "duty"];
+        for (_, why) in unknown.iter_mut().filter(|(key, _)| by_edges.contains(key)) {
+            if samples_a_period < MIN_SAMPLES_WITH_EDGES {
+                *why = WhyUnknown::FewSamples { samples_a_period };
+            }
+        }
+    }
+    if let (Some(_), Some(duty)) = (edges.frequency_hz, unknown.iter_mut().find(|(key, _)| *key == "duty")) {
+        duty.1 = if levels.has_three() { WhyUnknown::ThreeLevels } else { few_phases };
+    }
     unknown
 }
 
