@@ -1,61 +1,106 @@
-//! The frequency of a wave with so few samples a period that it does not match itself between one period and the next.
-
-use core::f64::consts::TAU;
+//! The frequency of a wave with so few samples a period that it does not match itself between one period and the next: that
+//! of the sine which has most of its power.
 
 use super::SineFit;
+use super::period::{MIN_EXPLAINED, explained};
+use super::sine_fit::Rotation;
 
 /// A wave with more samples a period is found by its match with itself.
-pub(super) const MAX_SAMPLES: f64 = 4.0;
+const MAX_SAMPLES: f64 = 24.0;
 
 /// How many samples the first fit is over.
 const FIRST: usize = 32;
 
-/// Over how many times as many samples the next fit is.
-const LONGER: usize = 8;
+/// The lines about a full turn.
+const LINES: usize = 2 * FIRST;
 
-/// The share of the power of the samples that a sine must explain: of a square's its fundamental has 0.81.
-const MIN_EXPLAINED: f64 = 0.7;
+/// Over how many times as many samples the next fit is: over the first ones, what is folded at half of the sample rate
+/// moves the frequency by up to a tenth of a line.
+const LONGER: usize = 2;
 
-/// The period in samples of the sine that a series mostly is, if it has at most [`MAX_SAMPLES`].
-pub(super) fn period_samples(steps: &[i16]) -> Option<f64> {
-    let mut frequency = predicted(steps)?;
+/// The share of the power of the samples that the sine must have: of a sawtooth's its fundamental has 0.61, of which higher
+/// harmonics, folded at half of the sample rate, may take some.
+const MIN_SHARE: f64 = 0.25;
+
+/// Two frequencies so close are the same.
+const SAME: f64 = 0.02;
+
+/// What two periods explain is equal if it differs by no more than this share of the variance.
+const AS_WELL: f64 = 0.02;
+
+/// The sine gives way to a period that leaves less than this part of what it leaves.
+const CLEARLY: f64 = 0.8;
+
+/// How many times the power of the sine of a period that explains the samples as well the strongest must have. Two lines of a
+/// pulse of one in five samples are equally strong; the fundamental of a sawtooth has four times the power of any other.
+const MIN_STRONGER: f64 = 3.0;
+
+/// The period in samples of the strongest sine in a series, if it has at most [`MAX_SAMPLES`] and explains the series as well
+/// as another period, in samples, that was `found`, of which the sine is much weaker: samples of few phases repeat after
+/// several periods as well as after one.
+pub(super) fn period_samples(steps: &[i16], found: Option<f64>) -> Option<f64> {
+    let (period, power) = strongest_sine(steps)?;
+    let by_period = explained(steps, period)?;
+    if by_period < MIN_EXPLAINED {
+        return None;
+    }
+    let Some(found) = found else { return Some(period) };
+    let by_found = explained(steps, found)?;
+    if (found / period - 1.0).abs() < SAME {
+        let is_better = 1.0 - by_found < CLEARLY * (1.0 - by_period);
+        return Some(if is_better { found } else { period });
+    }
+    let of_found = fitted(steps, 1.0 / found).map_or(0.0, |fit| 0.5 * fit.amplitude * fit.amplitude);
+    (by_period + AS_WELL >= by_found && power >= MIN_STRONGER * of_found).then_some(period)
+}
+
+/// The period in samples of the strongest sine, and its power.
+fn strongest_sine(steps: &[i16]) -> Option<(f64, f64)> {
+    let mut frequency = strongest_line(steps)?;
     let mut length = FIRST.min(steps.len());
     loop {
-        let part = steps.get(..length)?;
-        let fit = SineFit::of(part.iter().map(|&step| f64::from(step)), frequency)?;
+        let fit = fitted(steps.get(..length)?, frequency)?;
         let power = 0.5 * fit.amplitude * fit.amplitude;
-        if power < MIN_EXPLAINED * (power + fit.residual_power) {
+        if power < MIN_SHARE * (power + fit.residual_power) {
             return None;
         }
         frequency = fit.frequency;
         if length == steps.len() {
-            break;
+            return (frequency * MAX_SAMPLES >= 1.0).then(|| (1.0 / frequency, power));
         }
         length = length.saturating_mul(LONGER).min(steps.len());
     }
-    (frequency * MAX_SAMPLES >= 1.0).then(|| 1.0 / frequency)
 }
 
-/// The frequency of a sine in periods a sample, by how each sample follows from the two beside it: their sum is twice the
-/// cosine of the turn between two samples times it.
-fn predicted(steps: &[i16]) -> Option<f64> {
-    let part = steps.get(..FIRST)?;
-    let mean = part.iter().map(|&step| f64::from(step)).sum::<f64>() / part.len() as f64;
-    let (mut products, mut squares) = (0.0, 0.0);
-    for around in part.windows(3) {
-        if let &[before, here, after] = around {
-            let here = f64::from(here) - mean;
-            products += here * (f64::from(before) + f64::from(after) - 2.0 * mean);
-            squares += here * here;
+fn fitted(steps: &[i16], frequency: f64) -> Option<SineFit> {
+    SineFit::of(steps.iter().map(|&step| f64::from(step)), frequency)
+}
+
+/// The frequency in periods a sample of the strongest of the lines of which the first samples are made.
+///
+/// They are taken at twice as many frequencies as there are independent ones, so that the fit begins near enough to the sine
+/// wherever it lies.
+fn strongest_line(steps: &[i16]) -> Option<f64> {
+    let first = steps.get(..FIRST)?;
+    let mean = first.iter().map(|&step| f64::from(step)).sum::<f64>() / FIRST as f64;
+    let power = |line: &usize| {
+        let (mut cosines, mut sines) = (0.0, 0.0);
+        for (&step, (cosine, sine)) in first.iter().zip(Rotation::new(*line as f64 / LINES as f64)) {
+            cosines += (f64::from(step) - mean) * cosine;
+            sines += (f64::from(step) - mean) * sine;
         }
-    }
-    let cosine = 0.5 * products / squares;
-    (squares > 0.0 && cosine > -1.0 && cosine < 1.0).then(|| libm::acos(cosine) / TAU)
+        cosines * cosines + sines * sines
+    };
+    let lines = (1..LINES / 2).map(|line| (line, power(&line)));
+    let (line, power) = lines.reduce(|one, other| if other.1 > one.1 { other } else { one })?;
+    let frequency = line as f64 / LINES as f64;
+    (power > 0.0 && frequency * MAX_SAMPLES > 1.0).then_some(frequency)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use core::f64::consts::TAU;
     use std::vec::Vec;
 
     fn steps(shape: impl Fn(f64) -> f64, period: f64, samples: u32) -> Vec<i16> {
@@ -66,7 +111,7 @@ mod tests {
     fn sines_near_half_of_the_sample_rate_are_found() {
         for period in [2.05, 2.2, 2.5, 2.743, 3.0, 3.9] {
             for samples in [100, 1000, 10_000] {
-                let found = period_samples(&steps(|turn| (TAU * (turn + 0.1)).sin(), period, samples));
+                let found = period_samples(&steps(|turn| (TAU * (turn + 0.1)).sin(), period, samples), None);
                 assert!(
                     found.is_some_and(|found| (found / period - 1.0).abs() < 1e-4),
                     "{period}: {found:?}"
@@ -77,16 +122,16 @@ mod tests {
 
     #[test]
     fn what_is_slow_or_no_sine_is_not() {
-        assert_eq!(period_samples(&steps(|turn| (TAU * turn).sin(), 5.0, 1000)), None);
-        assert_eq!(period_samples(&steps(|turn| f64::from(turn < 0.5), 20.0, 1000)), None);
-        assert_eq!(period_samples(&[0; 100]), None);
-        assert_eq!(period_samples(&[1, 2]), None);
+        assert_eq!(period_samples(&steps(|turn| (TAU * turn).sin(), 30.0, 1000), None), None);
+        assert_eq!(period_samples(&steps(|turn| f64::from(turn < 0.5), 20.0, 1000), None), None);
+        assert_eq!(period_samples(&[0; 100], None), None);
+        assert_eq!(period_samples(&[1, 2], None), None);
         // A sequence without order.
         let mut state = 1_u32;
         let noise = (0..1000).map(|_| {
             state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
             (state >> 18) as i16
         });
-        assert_eq!(period_samples(&noise.collect::<Vec<i16>>()), None);
+        assert_eq!(period_samples(&noise.collect::<Vec<i16>>(), None), None);
     }
 }

@@ -27,7 +27,7 @@ impl PhaseClock {
 }
 
 /// What fell into one part of the period.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy)]
 pub(super) struct Bin {
     pub(super) samples: u32,
     sum: i64,
@@ -37,6 +37,8 @@ pub(super) struct Bin {
 }
 
 impl Bin {
+    const EMPTY: Self = Self { samples: 0, sum: 0, squares: 0, phase_excess: 0 };
+
     pub(super) fn mean(&self) -> f64 {
         self.sum as f64 / f64::from(self.samples.max(1))
     }
@@ -56,12 +58,17 @@ pub(super) struct Fold {
 
 impl Fold {
     /// Folds into so many parts, at most [`MAX_BINS`].
-    pub(super) fn new(steps: &[i16], mut clock: PhaseClock, parts: usize) -> Self {
-        let parts = parts.min(MAX_BINS);
-        let mut bins = [Bin::default(); MAX_BINS];
+    pub(super) fn new(steps: &[i16], clock: PhaseClock, parts: usize) -> Self {
+        let mut fold = Self { bins: [Bin::EMPTY; MAX_BINS], parts: parts.min(MAX_BINS) };
+        fold.add(steps, clock);
+        fold
+    }
+
+    #[inline(never)]
+    fn add(&mut self, steps: &[i16], mut clock: PhaseClock) {
         for &step in steps {
-            let (index, excess) = split(clock.tick(), parts);
-            if let Some(bin) = bins.get_mut(index) {
+            let (index, excess) = split(clock.tick(), self.parts);
+            if let Some(bin) = self.bins.get_mut(index) {
                 let size = u32::from(step.unsigned_abs());
                 bin.samples += 1;
                 bin.sum += i64::from(step);
@@ -69,7 +76,6 @@ impl Fold {
                 bin.phase_excess += u64::from(excess);
             }
         }
-        Self { bins, parts }
     }
 
     pub(super) fn bins(&self) -> &[Bin] {

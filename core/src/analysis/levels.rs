@@ -2,7 +2,8 @@
 
 use libm::sqrt;
 
-use super::{Series, Wave};
+use super::Series;
+use super::wave::{MIN_SAMPLES_WITH_EDGES, Wave};
 
 /// Intervals of the histogram that top and base are read from, over the peak to peak.
 const INTERVALS: usize = 64;
@@ -43,6 +44,10 @@ const NOISE_BETWEEN_STEPS: f64 = 4.0;
 
 /// The fewest samples a period of a wave of any shape of which differences of neighbouring samples show noise.
 const MIN_SAMPLES_WITH_NOISE: f64 = 16.0;
+
+/// How many times as large as the deviation from the mean that of neighbouring samples is where a signal has few samples a
+/// period: of noise they are equal.
+const RESTLESS: f64 = 1.5;
 
 /// A level that lies in so much of the range about its middle may be a third one between two others.
 const MIDDLE: core::ops::Range<usize> = INTERVALS / 4..INTERVALS - INTERVALS / 4;
@@ -92,10 +97,22 @@ pub struct Levels {
     pub(super) dwells: bool,
     /// Whether it dwells at a third one between them.
     three: bool,
+    /// The levels that a histogram shows, be it noise about one level or not.
+    modes: Modes,
     /// Whether top and base are known.
     known: bool,
     /// The noise, if `noise` is that, and not what the signal itself changes.
     known_noise: Option<f64>,
+}
+
+/// Base and top of a histogram.
+#[derive(Debug, Clone, Copy, PartialEq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+struct Modes {
+    base: f64,
+    top: f64,
+    dwells: bool,
+    three: bool,
 }
 
 impl Levels {
@@ -135,6 +152,7 @@ impl Levels {
         let Extent { low, high, outliers } = Extent::of(samples, moments);
         let noise = noise(samples, count, high - low);
         let histogram = Histogram::new(samples, low, high);
+        let modes = histogram.modes(samples, high);
         let mut levels = Self {
             mean,
             rms: moments.rms(),
@@ -147,30 +165,28 @@ impl Levels {
             outliers,
             low,
             high,
-            top: high,
-            base: low,
+            top: modes.top,
+            base: modes.base,
             noise,
-            dwells: false,
-            three: false,
+            dwells: modes.dwells,
+            three: modes.three,
+            modes,
             known: true,
             known_noise: Some(noise),
         };
         if high - low < NOISE_PEAK_TO_PEAK * noise && histogram.middle_share() > NOISE_IN_MIDDLE {
             let inside = samples.clone().map(f64::from).filter(|sample| (low..=high).contains(sample));
-            levels.top = inside.sum::<f64>() / (count - outliers).max(1) as f64;
-            levels.base = levels.top;
-            return levels;
+            return levels.as_one(inside.sum::<f64>() / (count - outliers).max(1) as f64);
         }
-        let [base, top] = [Side::Lower, Side::Upper].map(|side| histogram.level(samples, side));
-        levels.three = [base, top].iter().flatten().any(|level| level.is_beyond_another);
-        let [base, top] = [base, top].map(|level| level.map(|level| level.mode));
-        (levels.base, levels.top) = (base.unwrap_or(low), top.unwrap_or(high));
-        levels.dwells = base.is_some() && top.is_some() && levels.top > levels.base;
-        if levels.dwells && outliers == 0 {
-            let share = |excess: f64| Some(excess / (levels.top - levels.base));
-            (levels.overshoot, levels.undershoot) = (share(max - levels.top), share(levels.base - min));
-        }
+        levels.measure_overshoot();
         levels
+    }
+
+    fn measure_overshoot(&mut self) {
+        if self.dwells && self.outliers == 0 {
+            let share = |excess: f64| Some(excess / (self.top - self.base));
+            (self.overshoot, self.undershoot) = (share(self.max - self.top), share(self.base - self.min));
+        }
     }
 
     /// Whether what looks like two levels is noise between two steps of a converter, with edges that come irregularly: the
@@ -186,9 +202,11 @@ impl Levels {
             || rarer < FLICKER_SAMPLES * rising_edges as f64
     }
 
-    /// The same about one level.
-    pub(super) fn as_one(self) -> Self {
-        Self { top: self.mean, base: self.mean, dwells: false, overshoot: None, undershoot: None, ..self }
+    /// The same as noise about one level.
+    pub(super) fn as_one(mut self, level: f64) -> Self {
+        (self.base, self.top) = (level, level);
+        self.seems_to_dwell();
+        self
     }
 
     /// Whether a sample was set aside as wild.
@@ -218,6 +236,11 @@ impl Levels {
         self.known.then_some(self.base)
     }
 
+    /// Whether edges are to be counted anew.
+    pub(super) fn differ(&self, before: &Self) -> bool {
+        before.dwells != self.dwells || before.are_two() != self.are_two()
+    }
+
     /// Whether top and base are known.
     pub(super) fn are_known(&self) -> bool {
         self.known
@@ -242,22 +265,37 @@ impl Levels {
 
     /// Takes from a wave what it shows better than a histogram: base and top of a shape, if the series does not dwell at
     /// them (noise moves its extremes) or has so few phases that it only seems to; the noise.
-    pub(super) fn refine(&mut self, wave: &Wave, sample_period_s: f64) {
+    pub(super) fn refine(&mut self, wave: &Wave, samples_a_period: f64) {
+        if !self.are_two() {
+            let Modes { base, top, dwells, three } = self.modes;
+            (self.base, self.top, self.dwells, self.three) = (base, top, dwells, three);
+            self.measure_overshoot();
+        }
         let by_shape = wave.base_and_top().filter(|_| !self.dwells || wave.has_few_phases());
         if let Some((base, top)) = by_shape {
             (self.base, self.top) = (base, top);
             self.seems_to_dwell();
         }
-        self.known = wave.amplitude().is_some();
-        if !self.known || !self.are_two() {
-            if !self.are_two() {
-                (self.base, self.top) = (self.low, self.high);
-            }
+        self.known = wave.offset().is_some();
+        if !self.known {
             self.seems_to_dwell();
         }
-        let is_slow = wave.period_s >= MIN_SAMPLES_WITH_NOISE * sample_period_s;
+        let is_slow = samples_a_period >= MIN_SAMPLES_WITH_NOISE;
         self.noise = wave.noise.map_or(self.noise, |noise| self.noise.min(noise));
         self.known_noise = (is_slow || wave.noise.is_some()).then_some(self.noise);
+    }
+
+    /// Whether what looks like noise about one level is a signal that changes from sample to sample.
+    pub(super) fn is_restless(&self) -> bool {
+        !self.are_two() && self.noise > RESTLESS * self.ac_rms
+    }
+
+    /// Doubts what few samples between one edge and the next of its direction do not show where no wave is found.
+    pub(super) fn doubt(&mut self, samples_a_period: f64) {
+        self.known = !self.is_restless() && (self.dwells || samples_a_period >= MIN_SAMPLES_WITH_EDGES);
+        if self.is_restless() || samples_a_period < MIN_SAMPLES_WITH_NOISE {
+            self.known_noise = None;
+        }
     }
 
     fn seems_to_dwell(&mut self) {
@@ -504,6 +542,16 @@ impl Histogram {
     fn middle_share(&self) -> f64 {
         let middle = self.counts.iter().skip(INTERVALS / 4).take(INTERVALS / 2);
         f64::from(middle.sum::<u32>()) / f64::from(self.counts.iter().sum::<u32>().max(1))
+    }
+
+    /// Where the series does not dwell, the extremes are its levels.
+    fn modes(&self, samples: &(impl Iterator<Item = f32> + Clone), high: f64) -> Modes {
+        let [base, top] = [Side::Lower, Side::Upper].map(|side| self.level(samples, side));
+        let three = [base, top].iter().flatten().any(|level| level.is_beyond_another);
+        let dwells = base.is_some() && top.is_some();
+        let [base, top] =
+            [(base, self.low), (top, high)].map(|(level, extreme)| level.map_or(extreme, |level| level.mode));
+        Modes { base, top, dwells: dwells && top > base, three }
     }
 
     /// The level at which the series dwells on one side of the middle, if it does. Where that lies about the middle itself,

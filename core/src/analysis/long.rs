@@ -49,6 +49,9 @@ pub fn analyse_long<S: Series + ?Sized>(
         if let Some(first) = first {
             return over_all(first, series, times, levels, edges, held.samples);
         }
+        if !levels.are_two() {
+            return None;
+        }
         held = Part::fill(part, series, times, all, Some(levels));
         let slow = Wave::of(held.of(part), held.times, levels, edges, scratch)?;
         let is_slow = slow.period_s >= 0.5 * part.len() as f64 * times.period_s;

@@ -58,6 +58,8 @@ pub use sine_fit::SineFit;
 pub use transition::TransitionTimes;
 pub use wave::Wave;
 
+use wave::MIN_SAMPLES_WITH_EDGES;
+
 use crate::trace::SampleTimes;
 
 /// What one series of samples shows.
@@ -70,10 +72,22 @@ pub struct Analysis {
     pub levels: Option<Levels>,
     /// Edges by crossing the middle between base and top, with the frequency and duty by them.
     pub edges: EdgeMeasurements,
+    /// Whether the wave has so few samples a period that edges lie between them unseen: the counted ones are too few.
+    pub edges_are_missed: bool,
     /// Rise and fall time.
     pub transitions: TransitionTimes,
     /// The periodic wave; `None` if the series does not repeat at least twice.
     pub wave: Option<Wave>,
+}
+
+impl Analysis {
+    /// How many edges go up and how many down. `None` without levels, and where [edges are
+    /// missed](Self::edges_are_missed).
+    #[must_use]
+    pub fn counted_edges(&self) -> Option<(usize, usize)> {
+        let are_counted = self.levels.is_some() && !self.edges_are_missed;
+        are_counted.then_some((self.edges.rising, self.edges.falling))
+    }
 }
 
 /// A series that cannot be analysed for want of memory.
@@ -129,31 +143,46 @@ fn measured<S: Series + ?Sized>(
     let Some(mut levels) = Levels::of_series(samples) else { return Analysis::default() };
     let mut edges = EdgeMeasurements::of(series_edges(samples, &levels), times.period_s);
     if edges.frequency_hz.is_none() && levels.flicker(samples, edges.rising) {
-        levels = levels.as_one();
+        levels = levels.as_one(levels.mean);
         edges = EdgeMeasurements::default();
     }
     let wave = Wave::by_edges(samples, times, &levels, &edges).or_else(|| search(&levels, &edges));
-    if let Some(wave) = &wave {
-        let before = levels;
-        levels.refine(wave, times.period_s);
-        if before.dwells != levels.dwells || before.are_two() != levels.are_two() || wave.is_fast(times) {
-            edges = EdgeMeasurements::of(series_edges(samples, &levels), times.period_s);
+    let by_edges = samples.len() as f64 / edges.rising.max(edges.falling) as f64;
+    let samples_a_period = wave.map_or(by_edges, |wave| wave.period_s / times.period_s);
+    let mut analysis = Analysis { levels: Some(levels), edges, wave, ..Analysis::default() };
+    analysis.refine(samples, times, samples_a_period);
+    analysis
+}
+
+impl Analysis {
+    /// Measures anew what the wave shows better, and drops what so few samples a period do not show.
+    fn refine<S: Series + ?Sized>(&mut self, samples: &S, times: SampleTimes, samples_a_period: f64) {
+        let Self { levels: Some(levels), edges, edges_are_missed, transitions, wave } = self else { return };
+        let is_fast = samples_a_period < MIN_SAMPLES_WITH_EDGES;
+        if let Some(wave) = wave {
+            let before = *levels;
+            levels.refine(wave, samples_a_period);
+            if levels.differ(&before) || wave.has_few_phases() || is_fast {
+                *edges = EdgeMeasurements::of(series_edges(samples, levels), times.period_s);
+            }
+            // With few samples a period, none of them need lie beyond the hysteresis.
+            *edges_are_missed = is_fast && !wave.is_of(edges);
+        } else {
+            levels.doubt(samples_a_period);
+            *edges_are_missed = levels.is_restless();
+        }
+        if *edges_are_missed {
+            (edges.frequency_hz, edges.frequency_uncertainty_hz, edges.duty) = (None, None, None);
+        }
+        // A straight line between two samples of a fast wave crosses the middle elsewhere than the wave does.
+        let is_bent = is_fast && wave.is_none_or(|wave| !matches!(wave.shape, Shape::Square { .. }));
+        if levels.has_three() || !levels.are_known() || is_bent {
+            edges.duty = None;
+        }
+        if !levels.has_three() && !is_fast {
+            *transitions = TransitionTimes::of(samples, levels, times.period_s);
         }
     }
-    // With few samples a period, none of them need lie beyond the hysteresis.
-    if wave.is_some_and(|wave| wave.is_fast(times) && !wave.is_of(&edges)) {
-        (edges.frequency_hz, edges.frequency_uncertainty_hz, edges.duty) = (None, None, None);
-    }
-    if levels.has_three() || !levels.are_known() {
-        edges.duty = None;
-    }
-    let has_transitions = !levels.has_three() && wave.is_none_or(|wave| !wave.is_fast(times));
-    let transitions = if has_transitions {
-        TransitionTimes::of(samples, &levels, times.period_s)
-    } else {
-        TransitionTimes::default()
-    };
-    Analysis { levels: Some(levels), edges, transitions, wave }
 }
 
 #[cfg(test)]

@@ -61,7 +61,7 @@ fn variance(steps: &[i16]) -> Option<f64> {
 }
 
 /// The share of the variance that is explained by folding.
-fn explained(steps: &[i16], period: f64) -> Option<f64> {
+pub(super) fn explained(steps: &[i16], period: f64) -> Option<f64> {
     Some(1.0 - folded_variance(steps, period, fit_parts(steps))? / variance(steps)?)
 }
 

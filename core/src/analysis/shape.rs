@@ -112,7 +112,7 @@ struct AveragedWave {
 
 /// The shape of the folded wave, whose samples fall on few phases or not. `None` if the wave is flat, or not known anywhere.
 pub(super) fn matched(fold: &Fold, phases: Option<FewPhases>) -> Option<ShapeMatch> {
-    let wave = AveragedWave::new(fold)?;
+    let wave = AveragedWave::new(fold);
     let unknown = wave.unknown()?;
     if !phases.is_none_or(FewPhases::show_sines) || phases.is_none() && wave.points.len() < MIN_POINTS {
         return Some(unknown);
@@ -166,8 +166,7 @@ fn exponential(time_constants: f32) -> impl Fn(f64) -> f64 {
 }
 
 impl AveragedWave {
-    /// `None` if the wave is flat, or not known anywhere.
-    fn new(fold: &Fold) -> Option<Self> {
+    fn new(fold: &Fold) -> Self {
         let used = fold.bins().iter().enumerate().filter(|(_, bin)| bin.samples > 0);
         let points = used.map(|(index, bin)| Point {
             phase: fold.phase(index, bin),
@@ -179,9 +178,10 @@ impl AveragedWave {
         for point in points {
             wave.low = wave.low.min(point.level);
             wave.high = wave.high.max(point.level);
-            wave.points.push(point).ok()?;
+            // There is room: a fold has no more parts.
+            let _ = wave.points.push(point);
         }
-        (wave.high > wave.low).then_some(wave)
+        wave
     }
 
     /// The points in their order, each with the one after it, around the period.
@@ -431,7 +431,7 @@ mod tests {
 
     #[test]
     fn triangle_distance_is_its_harmonics() {
-        let wave = AveragedWave::new(&folded(triangle)).unwrap();
+        let wave = AveragedWave::new(&folded(triangle));
         let error = wave.smooth(&sine).unwrap().error.unwrap();
         // Mean square 1/3, of which the first harmonic, of amplitude 8 / pi^2, has half its square.
         let first = 8.0 / core::f64::consts::PI.powi(2);

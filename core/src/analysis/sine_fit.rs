@@ -84,14 +84,15 @@ impl SineFit {
 
 /// Cosine and sine of a phase that advances with each sample, by rotation; exact to 1e-12 over 10,000 samples.
 #[derive(Clone)]
-struct Rotation {
+pub(super) struct Rotation {
     cosine: f64,
     sine: f64,
     step: (f64, f64),
 }
 
 impl Rotation {
-    fn new(frequency: f64) -> Self {
+    /// Of a frequency in periods a sample, from phase 0 on.
+    pub(super) fn new(frequency: f64) -> Self {
         Self { cosine: 1.0, sine: 0.0, step: (libm::cos(TAU * frequency), libm::sin(TAU * frequency)) }
     }
 }

@@ -5,7 +5,7 @@ use super::fold::{Fold, MAX_BINS, PhaseClock};
 use super::period::{checked, period_samples, sawtooth_period_samples};
 use super::phases::FewPhases;
 use super::pyramid::Pyramid;
-use super::shape::{self, Shape};
+use super::shape::{self, Shape, ShapeMatch};
 use super::sine_fit::SineFit;
 use super::{EdgeMeasurements, Levels, Series, series_edges};
 use crate::trace::SampleTimes;
@@ -42,10 +42,11 @@ pub struct Wave {
 const MIN_PERIODS_OF_SQUARE: f64 = 1.5;
 
 /// The fewest samples a period of a wave whose rise time is seen: a sine rises from 10 % to 90 % in 0.3 of its period.
-const MIN_SAMPLES_WITH_EDGES: f64 = 6.5;
+pub(super) const MIN_SAMPLES_WITH_EDGES: f64 = 6.5;
 
-/// Samples on the slope of an edge, for each edge of a square.
-const MAX_SAMPLES_ON_EDGE: usize = 1;
+/// A square has a sample on the slope of each of its edges, if a period has so many samples. Of fewer, a sine or a triangle
+/// can be sampled at two levels and half way between them.
+const MIN_SAMPLES_WITH_SLOPES: f64 = 8.0;
 
 /// The part of the samples of a square that may lie off both levels, besides those on the slopes of its edges.
 const MAX_OFF_LEVELS: f64 = 0.02;
@@ -71,28 +72,23 @@ impl Wave {
     /// is unknown, and then `None` if it was sampled at fewer than 16 phases.
     #[must_use]
     pub fn amplitude(&self) -> Option<f64> {
-        self.shows_levels().then_some(self.amplitude)
+        (self.shape != Shape::Unknown || self.phases.is_none_or(FewPhases::show_levels))
+            .then_some(self.amplitude)
     }
 
     /// The middle between the extremes of that shape. It is not the mean: that of a square depends on its duty. `None`
-    /// where the amplitude is.
+    /// where the amplitude is, and of a sawtooth that was sampled at fewer than 16 phases, which jumps anywhere between
+    /// two of them.
     #[must_use]
     pub fn offset(&self) -> Option<f64> {
-        self.shows_levels().then_some(self.offset)
-    }
-
-    fn shows_levels(&self) -> bool {
-        self.shape != Shape::Unknown || self.phases.is_none_or(FewPhases::show_levels)
+        let jumps = matches!(self.shape, Shape::Sawtooth { .. });
+        let is_known = !jumps || self.phases.is_none_or(FewPhases::show_levels);
+        self.amplitude().filter(|_| is_known).map(|_| self.offset)
     }
 
     /// Whether all samples fall on few phases of it.
     pub(super) fn has_few_phases(&self) -> bool {
         self.phases.is_some()
-    }
-
-    /// Whether it has so few samples a period that none of them need lie on an edge.
-    pub(super) fn is_fast(&self, times: SampleTimes) -> bool {
-        self.period_s < MIN_SAMPLES_WITH_EDGES * times.period_s
     }
 
     /// Whether edges have its frequency.
@@ -129,10 +125,8 @@ impl Wave {
         let by_edges = edges.frequency_hz.map(|frequency_hz| 1.0 / (frequency_hz * times.period_s));
         let pyramid = Pyramid::new(samples, levels, scratch)?;
         let found = if levels.are_two() { period_samples(&pyramid) } else { None };
-        if found.is_none_or(|period| period <= fast_sine::MAX_SAMPLES) {
-            if let Some(period) = fast_sine::period_samples(pyramid.level(0)) {
-                return Self::folded(&pyramid, times, edges, period);
-            }
+        if let Some(period) = fast_sine::period_samples(pyramid.level(0), found) {
+            return Self::folded(&pyramid, times, edges, period);
         }
         // Edges that come regularly have the period of the wave, unless it has several of them.
         let refuted = |period: f64| {
@@ -157,11 +151,9 @@ impl Wave {
     ) -> Option<Self> {
         let steps = pyramid.level(0);
         let phases = FewPhases::of(steps.len(), period);
-        let folded = |period: f64| {
-            shape::matched(&Fold::new(steps, PhaseClock::new(period), parts(steps.len())), phases)
-        };
+        let folded = |period: f64| shape_of(steps, period, phases);
         let mut matched = folded(period)?;
-        let mut noise = phases.and_then(|_| Fold::new(steps, PhaseClock::new(period), MAX_BINS).variance());
+        let mut noise = phases.filter(|phases| phases.show_noise()).and_then(|_| scatter(steps, period));
         match matched.shape {
             Shape::Sawtooth { rising } => {
                 let jump = if rising { matched.rise + 0.5 } else { matched.rise };
@@ -239,7 +231,7 @@ impl Wave {
                 beyond += 1;
             }
         }
-        let slopes = MAX_SAMPLES_ON_EDGE * (edges.rising + edges.falling);
+        let slopes = if period < MIN_SAMPLES_WITH_SLOPES { 0 } else { edges.rising + edges.falling };
         // Of a narrow pulse, few samples are nearly all.
         let above = samples.all().filter(|&sample| f64::from(sample) > levels.at(0.5)).count();
         let rarer = above.min(samples.len() - above);
@@ -313,6 +305,18 @@ fn fitted_sine(pyramid: &Pyramid<'_>, period: f64) -> Option<SineFit> {
         phase: phase - libm::floor(phase),
         ..fit
     })
+}
+
+/// The shape of a series of a period. It is no part of its caller, so that one fold is in memory at a time.
+#[inline(never)]
+fn shape_of(steps: &[i16], period: f64, phases: Option<FewPhases>) -> Option<ShapeMatch> {
+    shape::matched(&Fold::new(steps, PhaseClock::new(period), parts(steps.len())), phases)
+}
+
+/// The variance of the samples of nearly the same phase. It is no part of its caller, for the same reason.
+#[inline(never)]
+fn scatter(steps: &[i16], period: f64) -> Option<f64> {
+    Fold::new(steps, PhaseClock::new(period), MAX_BINS).variance()
 }
 
 /// Parts of the period for a series of so many samples: some eight samples a part.

@@ -20,7 +20,13 @@ pub(super) fn tables(analysis: &WaveformAnalysis) -> String {
             Measurements::Logic(logic) => {
                 let edges = &logic.edges;
                 let [frequency, duty] = [sharp_hertz(edges), percent(edges.duty)];
-                lines.push(vec![channel.title(), percent(Some(logic.high)), frequency, duty, counts(edges)]);
+                lines.push(vec![
+                    channel.title(),
+                    percent(Some(logic.high)),
+                    frequency,
+                    duty,
+                    counts((edges.rising, edges.falling)),
+                ]);
             }
         }
     }
@@ -143,7 +149,7 @@ fn analog_column(channel: &ChannelAnalysis, analog: &AnalogMeasurements) -> Vec<
         percent(levels.and_then(|levels| levels.undershoot)),
         seconds(analysis.transitions.rise_s),
         seconds(analysis.transitions.fall_s),
-        known(levels.map(|_| counts(&analysis.edges))),
+        known(analysis.counted_edges().map(counts)),
         match analysis.edges {
             EdgeMeasurements { frequency_hz: None, duty: None, .. } => known(None),
             edges if is_square => format!("{}, {}", sharp_hertz(&edges), percent(edges.duty)),
@@ -197,8 +203,8 @@ fn sharp_hertz(edges: &EdgeMeasurements) -> String {
     }
 }
 
-fn counts(edges: &EdgeMeasurements) -> String {
-    format!("{} rising, {} falling", edges.rising, edges.falling)
+fn counts((rising, falling): (usize, usize)) -> String {
+    format!("{rising} rising, {falling} falling")
 }
 
 /// Delays that are known, a line each, and a line for each reason why others are not.

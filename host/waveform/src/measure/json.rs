@@ -191,6 +191,7 @@ impl<'a> AnalogObject<'a> {
         let analysis = &analog.analysis;
         let levels = analysis.levels.as_ref();
         let edges = &analysis.edges;
+        let counted = analysis.counted_edges();
         Self {
             unit: if unit.is_empty() { "range" } else { unit },
             mean: levels.map(|levels| levels.mean),
@@ -207,8 +208,8 @@ impl<'a> AnalogObject<'a> {
             noise: levels.and_then(Levels::noise),
             rise_time: analysis.transitions.rise_s,
             fall_time: analysis.transitions.fall_s,
-            rising_edges: levels.map(|_| edges.rising),
-            falling_edges: levels.map(|_| edges.falling),
+            rising_edges: counted.map(|(rising, _)| rising),
+            falling_edges: counted.map(|(_, falling)| falling),
             edge_frequency: edges.frequency_hz,
             edge_frequency_uncertainty: edges.frequency_uncertainty_hz,
             duty: edges.duty,
