@@ -336,7 +336,10 @@ def judge_few(signal, a, errors):
         errors.add(f"few: overshoot, {kind}", overshoot, 3.0 * signal.noise)
     if kind == "sine":
         errors.add("few: duty, sine", a["duty"], 0.5)
-        errors.right("few: edges of a sine wrong by two or more", abs(a["rising_edges"] - signal.periods) < 2.0)
+    if a["rising_edges"] is None:
+        errors.unknown[f"few: edges wrong by two or more, {kind}"] += 1
+    else:
+        errors.right(f"few: edges wrong by two or more, {kind}", abs(a["rising_edges"] - signal.periods) < 2.0)
 
 
 def judge(signal, found, errors):

@@ -152,7 +152,7 @@ impl Levels {
         let Extent { low, high, outliers } = Extent::of(samples, moments);
         let noise = noise(samples, count, high - low);
         let histogram = Histogram::new(samples, low, high);
-        let modes = histogram.modes(samples, high);
+        let modes = histogram.modes(samples);
         let mut levels = Self {
             mean,
             rms: moments.rms(),
@@ -511,6 +511,7 @@ fn plateau(counts: &[u32]) -> Option<usize> {
 /// How many samples lie in each of equal intervals between two levels.
 struct Histogram {
     low: f64,
+    high: f64,
     intervals_per_unit: f64,
     counts: [u32; INTERVALS],
 }
@@ -518,7 +519,7 @@ struct Histogram {
 impl Histogram {
     fn new(samples: &(impl Iterator<Item = f32> + Clone), low: f64, high: f64) -> Self {
         let intervals_per_unit = if high > low { INTERVALS as f64 / (high - low) } else { 0.0 };
-        let mut histogram = Self { low, intervals_per_unit, counts: [0; INTERVALS] };
+        let mut histogram = Self { low, high, intervals_per_unit, counts: [0; INTERVALS] };
         for sample in samples.clone().filter(|&sample| (low..=high).contains(&f64::from(sample))) {
             let interval = histogram.interval(sample);
             if let Some(count) = histogram.counts.get_mut(interval) {
@@ -532,8 +533,11 @@ impl Histogram {
         (((f64::from(sample) - self.low) * self.intervals_per_unit) as usize).min(INTERVALS - 1)
     }
 
-    /// Where an interval begins.
+    /// Where an interval begins, or the last one ends: at the highest sample, which rounding must not leave outside.
     fn begin(&self, interval: usize) -> f64 {
+        if interval >= INTERVALS {
+            return self.high;
+        }
         let width = if self.intervals_per_unit > 0.0 { 1.0 / self.intervals_per_unit } else { 0.0 };
         self.low + interval as f64 * width
     }
@@ -545,12 +549,12 @@ impl Histogram {
     }
 
     /// Where the series does not dwell, the extremes are its levels.
-    fn modes(&self, samples: &(impl Iterator<Item = f32> + Clone), high: f64) -> Modes {
+    fn modes(&self, samples: &(impl Iterator<Item = f32> + Clone)) -> Modes {
         let [base, top] = [Side::Lower, Side::Upper].map(|side| self.level(samples, side));
         let three = [base, top].iter().flatten().any(|level| level.is_beyond_another);
         let dwells = base.is_some() && top.is_some();
-        let [base, top] =
-            [(base, self.low), (top, high)].map(|(level, extreme)| level.map_or(extreme, |level| level.mode));
+        let [base, top] = [(base, self.low), (top, self.high)]
+            .map(|(level, extreme)| level.map_or(extreme, |level| level.mode));
         Modes { base, top, dwells: dwells && top > base, three }
     }
 

@@ -236,7 +236,9 @@ impl Wave {
         let above = samples.all().filter(|&sample| f64::from(sample) > levels.at(0.5)).count();
         let rarer = above.min(samples.len() - above);
         let few = levels.outliers + ((MAX_OFF_LEVELS * samples.len() as f64) as usize).min(rarer / 8);
-        if between > slopes + few || beyond > few {
+        // Noise so great that its four standard deviations are the reach leaves a quarter of that; what leaves more bends.
+        let is_bent = reach > ON_LEVEL * height && 9.0 * squares > on as f64 * reach * reach;
+        if between > slopes + few || beyond > few || is_bent {
             return None;
         }
         let rise = series_edges(samples, levels).find(|edge| edge.rising)?.position;

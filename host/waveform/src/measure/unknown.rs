@@ -32,10 +32,10 @@ pub enum WhyUnknown {
         /// How many samples a period has.
         samples_a_period: f64,
     },
-    /// The signal itself changes as much from sample to sample as noise would.
+    /// The signal itself changes from sample to sample.
     FewSamples {
-        /// How many samples a period has.
-        samples_a_period: f64,
+        /// How many samples a period has; `None` if it does not seem to repeat.
+        samples_a_period: Option<f64>,
     },
     /// It dwells at a third level between base and top.
     ThreeLevels,
@@ -52,12 +52,15 @@ impl fmt::Display for WhyUnknown {
                     "{samples_a_period:.2} samples a period fall on too few different phases: capture at another rate"
                 );
             }
-            Self::FewSamples { samples_a_period } => {
+            Self::FewSamples { samples_a_period: Some(samples) } => {
                 return write!(
                     f,
-                    "with {samples_a_period:.2} samples a period the signal itself changes from sample to sample: capture \
-                     at a higher rate"
+                    "with {samples:.2} samples a period the signal itself changes from sample to sample: capture at a \
+                     higher rate"
                 );
+            }
+            Self::FewSamples { samples_a_period: None } => {
+                "the signal itself changes from sample to sample: capture at a higher rate"
             }
             Self::ThreeLevels => "it rests at a third level between base and top",
             Self::NotNumbers => "more than half of its samples are no numbers",
@@ -95,46 +98,32 @@ impl ChannelAnalysis {
     }
 }
 
-/// With fewer samples a period, edges may be missed.
-const MIN_SAMPLES_WITH_EDGES: f64 = 6.5;
-
 fn of_analog(analysis: &Analysis, sample_rate_hz: f64) -> Vec<(&'static str, WhyUnknown)> {
     let Some(levels) = &analysis.levels else { return vec![("all", WhyUnknown::NotNumbers)] };
-    let edges = &analysis.edges;
-    let mut unknown = Vec::new();
-    let samples_a_period = analysis.wave.map_or(0.0, |wave| wave.period_s * sample_rate_hz);
-    let few_phases = WhyUnknown::FewPhases { samples_a_period };
-    let has_levels = levels.top().is_some();
-    match &analysis.wave {
-        None if edges.rising + edges.falling == 0 => unknown.push(("wave", WhyUnknown::NoEdge)),
-        None => unknown.push(("wave", WhyUnknown::NoPeriod)),
-        Some(wave) => {
-            let why = match wave.shape_error {
-                None if wave.amplitude().is_none() => few_phases,
-                None => WhyUnknown::NoComparison,
-                Some(_) => WhyUnknown::NoShape,
-            };
-            let values =
-                [("shape", wave.shape == Shape::Unknown), ("shape_error", wave.shape_error.is_none())];
-            unknown.extend(values.iter().filter(|one| one.1).map(|one| (one.0, why)));
-        }
+    let samples_a_period = analysis.wave.map(|wave| wave.period_s * sample_rate_hz);
+    let few_samples = WhyUnknown::FewSamples { samples_a_period };
+    let of_levels = match samples_a_period {
+        Some(samples_a_period) => WhyUnknown::FewPhases { samples_a_period },
+        None => few_samples,
+    };
+    let mut unknown = of_wave(analysis, of_levels, few_samples);
+    if levels.top().is_none() {
+        unknown.extend(["top", "base"].map(|key| (key, of_levels)));
     }
-    if !has_levels {
-        unknown.extend(["amplitude", "offset", "top", "base"].map(|key| (key, few_phases)));
-    }
-    let no_rest = if has_levels { WhyUnknown::NoRest } else { few_phases };
+    let no_rest = if levels.top().is_some() { WhyUnknown::NoRest } else { of_levels };
     let at_rest = [("overshoot", levels.overshoot), ("undershoot", levels.undershoot)];
     unknown.extend(at_rest.iter().filter(|one| one.1.is_none()).map(|one| (one.0, no_rest)));
     if levels.noise().is_none() {
-        unknown.push(("noise", WhyUnknown::FewSamples { samples_a_period }));
+        unknown.push(("noise", few_samples));
     }
     let times = [
-        ("rise_time", analysis.transitions.rise_s, edges.rising),
-        ("fall_time", analysis.transitions.fall_s, edges.falling),
+        ("rise_time", analysis.transitions.rise_s, analysis.edges.rising),
+        ("fall_time", analysis.transitions.fall_s, analysis.edges.falling),
     ];
     for (name, time_s, count) in times {
         if time_s.is_none() {
             let why = match count {
+                _ if analysis.edges_are_missed => few_samples,
                 0 => WhyUnknown::NoEdge,
                 _ if levels.has_three() => WhyUnknown::ThreeLevels,
                 _ => WhyUnknown::NoTransition,
@@ -142,19 +131,49 @@ fn of_analog(analysis: &Analysis, sample_rate_hz: f64) -> Vec<(&'static str, Why
             unknown.push((name, why));
         }
     }
-    unknown.extend(of_edges(edges));
-    if analysis.wave.is_some() && edges.frequency_hz.is_none() && edges.rising.max(edges.falling) > 1 {
-        let by_edges = ["edge_frequency", "edge_frequency_uncertainty", "duty"];
-        for (_, why) in unknown.iter_mut().filter(|(key, _)| by_edges.contains(key)) {
-            if samples_a_period < MIN_SAMPLES_WITH_EDGES {
-                *why = WhyUnknown::FewSamples { samples_a_period };
-            }
-        }
+    if analysis.edges_are_missed {
+        let keys = ["rising_edges", "falling_edges", "edge_frequency", "edge_frequency_uncertainty", "duty"];
+        unknown.extend(keys.map(|key| (key, few_samples)));
+        return unknown;
     }
-    if let (Some(_), Some(duty)) = (edges.frequency_hz, unknown.iter_mut().find(|(key, _)| *key == "duty")) {
-        duty.1 = if levels.has_three() { WhyUnknown::ThreeLevels } else { few_phases };
+    unknown.extend(of_edges(&analysis.edges));
+    if let (Some(_), Some(duty)) =
+        (analysis.edges.frequency_hz, unknown.iter_mut().find(|(key, _)| *key == "duty"))
+    {
+        duty.1 = match levels.top() {
+            _ if levels.has_three() => WhyUnknown::ThreeLevels,
+            None => of_levels,
+            Some(_) => few_samples,
+        };
     }
     unknown
+}
+
+fn of_wave(
+    analysis: &Analysis,
+    of_levels: WhyUnknown,
+    few_samples: WhyUnknown,
+) -> Vec<(&'static str, WhyUnknown)> {
+    let Some(wave) = &analysis.wave else {
+        let why = match analysis.counted_edges() {
+            Some((0, 0)) => WhyUnknown::NoEdge,
+            Some(_) => WhyUnknown::NoPeriod,
+            None => few_samples,
+        };
+        return vec![("wave", why)];
+    };
+    let why = match wave.shape_error {
+        None if wave.amplitude().is_none() => of_levels,
+        None => WhyUnknown::NoComparison,
+        Some(_) => WhyUnknown::NoShape,
+    };
+    let values = [
+        ("shape", wave.shape == Shape::Unknown, why),
+        ("shape_error", wave.shape_error.is_none(), why),
+        ("amplitude", wave.amplitude().is_none(), of_levels),
+        ("offset", wave.offset().is_none(), of_levels),
+    ];
+    values.into_iter().filter(|one| one.1).map(|(key, _, why)| (key, why)).collect()
 }
 
 fn of_edges(edges: &EdgeMeasurements) -> Vec<(&'static str, WhyUnknown)> {
