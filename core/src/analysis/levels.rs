@@ -679,6 +679,18 @@ mod tests {
     }
 
     #[test]
+    fn no_rounding_leaves_the_highest_samples_outside() {
+        for number in 1_u8..=200 {
+            let top = 0.1 * f32::from(number);
+            let samples: Vec<f32> = (0..1000_u16)
+                .map(|index| top * (f32::from(index % 100) / 20.0 - 1.0).clamp(0.0, 1.0))
+                .collect();
+            let levels = Levels::of(&samples).unwrap();
+            assert_eq!((levels.base(), levels.top()), (Some(0.0), Some(f64::from(top))));
+        }
+    }
+
+    #[test]
     fn mean_does_not_drift() {
         // 0.1 is not exact in binary: 12288 of them, added up in f32, are off by parts in 10^5.
         let levels = Levels::of(&std::vec![0.1; 12_288]).unwrap();

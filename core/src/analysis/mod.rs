@@ -230,6 +230,46 @@ mod tests {
     }
 
     #[test]
+    fn the_fundamental_is_found_between_two_and_three_samples_a_period() {
+        let saw = |turn: f64| turn - libm::floor(turn);
+        for period in [2.2577, 2.4164, 2.7081, 2.8169, 3.1749] {
+            for shape in [|saw: f64| saw as f32, |saw: f64| f32::from(u8::from(saw < 0.4))] {
+                let found = analysed(|index| shape(saw(index / period + 0.3)));
+                let wave = found.wave.unwrap();
+                assert!((wave.period_s / TIMES.period_s / period - 1.0).abs() < 1e-3, "{period}: {wave:?}");
+                // Either all edges are counted, or none.
+                let periods = 1000.0 / period;
+                let is_near = |(rising, _): (usize, usize)| (rising as f64 - periods).abs() < 2.0;
+                assert!(found.counted_edges().is_none_or(is_near), "{period}: {found:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_fast_signal_that_does_not_repeat_is_no_noise() {
+        // One of three samples is high, in any order: bits of a generator.
+        let mut state = 1_u32;
+        let mut high = Vec::new();
+        for _ in 0..334 {
+            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            high.extend((0..3).map(|place| place == (state >> 16) % 3));
+        }
+        let found = analysed(|index| if high[index as usize] { 1.0 } else { -1.0 });
+        assert_eq!((found.wave, found.levels.unwrap().noise()), (None, None), "{found:?}");
+    }
+
+    #[test]
+    fn a_bent_wave_of_ten_samples_a_period_is_no_square() {
+        // A capacitor, charged and discharged for five time constants each.
+        let charged = |part: f64| (1.0 - libm::exp(-5.0 * part)) / (1.0 - libm::exp(-5.0));
+        let found = analysed(|index| {
+            let turn = 2.0 * (index / 10.61 - libm::floor(index / 10.61));
+            (if turn < 1.0 { charged(turn) } else { 1.0 - charged(turn - 1.0) }) as f32
+        });
+        assert_eq!(found.wave.unwrap().shape, Shape::Exponential);
+    }
+
+    #[test]
     fn the_middle_one_of_three_levels_is_neither_top_nor_base() {
         for offset in [-0.01, 0.0, 0.01] {
             let found = analysed(|index| match (index as usize / 25) % 4 {
