@@ -11,7 +11,16 @@ const CONVERGED: f64 = 1e-20;
 /// The most passes that improve a frequency.
 const MAX_PASSES: usize = 8;
 
-/// The frequency is that of the first harmonics: in higher ones noise has as many frequencies that fit as well.
+/// Passes over more harmonics, from the frequency of the first ones, which is nearly theirs: each squares the error.
+const PASSES_OVER_MORE: usize = 2;
+
+/// So many harmonics are more: what those beyond pull at the frequency is little.
+const MORE_HARMONICS: usize = 64;
+
+/// More harmonics are fitted if the first ones leave so much of a series: what pulls at the frequency is less than noise.
+const ENOUGH_LEFT: f64 = 1e-3;
+
+/// The frequency is first that of the first harmonics: in higher ones noise has as many frequencies that fit as well.
 const HARMONICS_OF_FREQUENCY: usize = 10;
 
 /// So many samples times harmonics are fitted at most, or the first [`MIN_HARMONICS`] of a longer series; higher
@@ -56,7 +65,25 @@ pub(super) fn count_below_nyquist(frequency: f64, samples: usize) -> usize {
     below.min((MAX_WORK / samples.max(1)).max(MIN_HARMONICS))
 }
 
+/// Whether a harmonic, of a frequency in periods a sample, lies so near to half of the sample rate that one of its two factors
+/// alone is seen.
+pub(super) fn is_at_nyquist(frequency: f64, samples: usize) -> bool {
+    (frequency - 0.5).abs() <= 0.5 / samples as f64
+}
+
 impl Harmonics {
+    /// The mean square of the last one over so many samples: half of its squared factors is not that if it lies at half of
+    /// the sample rate.
+    pub(super) fn power_of_last(&self, frequency: f64, samples: usize) -> f64 {
+        let Some(&last) = self.harmonics.last() else { return 0.0 };
+        let squares: f64 = rotation(frequency * self.harmonics.len() as f64)
+            .take(samples)
+            .map(|(cosine, sine)| last.cosine * cosine + last.sine * sine)
+            .map(|value| value * value)
+            .sum();
+        squares / samples as f64
+    }
+
     /// Fits so many harmonics of a frequency, in periods a sample, and a mean.
     pub(super) fn of(samples: &[f32], frequency: f64, count: usize) -> Self {
         let samples: Vec<f64> = samples.iter().map(|&sample| f64::from(sample)).collect();
@@ -68,27 +95,46 @@ impl Harmonics {
 /// A frequency, in periods a sample, that was fitted as if there was a sine alone, as so many harmonics have it: over few
 /// periods they pull at it.
 pub(super) fn improved_frequency(samples: &[f32], frequency: f64, count: usize) -> f64 {
-    let count = count.min(HARMONICS_OF_FREQUENCY);
     let samples: Vec<f64> = samples.iter().map(|&sample| f64::from(sample)).collect();
-    // Half a bin from where it began it is another one.
-    let reach = 0.5 / samples.len() as f64;
-    let mut best = frequency;
-    for _ in 0..MAX_PASSES {
-        let (factors, rest) = fit(samples.clone(), best, count);
-        // Gauss and Newton: how the sum changes with the frequency, less what the harmonics can follow.
+    let first = count.min(HARMONICS_OF_FREQUENCY);
+    let (by_first, left) = newton(&samples, frequency, first, MAX_PASSES);
+    let more = count.min(MORE_HARMONICS);
+    if more > first && left > ENOUGH_LEFT {
+        newton(&samples, by_first, more, PASSES_OVER_MORE).0
+    } else {
+        by_first
+    }
+}
+
+/// The frequency near one at which so many harmonics leave least of a series (Gauss and Newton), and the share of its
+/// variance that they leave.
+fn newton(samples: &[f64], frequency: f64, count: usize, passes: usize) -> (f64, f64) {
+    // Half a bin of the highest harmonic from where it began it is another one.
+    let reach = 0.5 / samples.len() as f64 * (HARMONICS_OF_FREQUENCY as f64 / count as f64).min(1.0);
+    let mean = samples.iter().sum::<f64>() / samples.len() as f64;
+    let of_all: f64 = samples.iter().map(|sample| (sample - mean) * (sample - mean)).sum();
+    let (mut best, mut left) = (frequency, 0.0);
+    for _ in 0..passes {
+        let (factors, rest) = fit(samples.to_vec(), best, count);
+        // How the sum changes with the frequency, less what the harmonics can follow.
         let (_, across) = fit(factors.slope(best, samples.len()), best, count);
-        let square: f64 = across.iter().map(|across| across * across).sum();
+        let square = square_of(&across);
         let along: f64 = across.iter().zip(&rest).map(|(across, rest)| across * rest).sum();
         let step = if square > 0.0 { along / square } else { 0.0 };
         best += step;
+        left = square_of(&rest) / of_all;
         if !best.is_finite() || (best - frequency).abs() > reach {
-            return frequency;
+            return (frequency, left);
         }
         if step.abs() < 1e-9 * reach {
             break;
         }
     }
-    best
+    (best, left)
+}
+
+fn square_of(series: &[f64]) -> f64 {
+    series.iter().map(|value| value * value).sum()
 }
 
 /// The factors of a sum of harmonics and a mean.

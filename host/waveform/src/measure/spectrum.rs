@@ -14,7 +14,7 @@ use realfft::RealFftPlanner;
 use thiserror::Error;
 
 use super::Window;
-use super::harmonics::{Harmonics, count_below_nyquist, improved_frequency};
+use super::harmonics::{Harmonics, count_below_nyquist, improved_frequency, is_at_nyquist};
 use scopething_core::analysis::SineFit;
 
 /// The fewest periods over which a sine and its harmonics are distinguished from what else is in the series: two, in which
@@ -40,6 +40,10 @@ const MIN_OF_STRONGEST: f64 = 1e-12;
 
 /// A peak's highest bin has so many times the power that the side lobes of stronger ones have there.
 const MIN_ABOVE_LEAKAGE: f64 = 4.0;
+
+/// The known wave is the fundamental if it has so much of the power of the strongest peak: of narrow pulses many harmonics are
+/// as strong as the first.
+const MIN_OF_WAVE: f64 = 0.5;
 
 /// Why there is no spectrum.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -140,9 +144,15 @@ impl Spectrum {
         let resolution_hz = 1.0 / (period_s * samples.len() as f64);
         let lobes = bins.peaks();
         let wave = about_hz.map(|about_hz| about_hz / resolution_hz);
+        let strongest = lobes.first();
         let fundamental = wave
-            .filter(|&place| bins.hides(place) && is_stronger(samples, place, lobes.first()))
-            .or(lobes.first().map(|lobe| lobe.place));
+            .filter(|&place| {
+                // In the main lobe of 0 Hz there is no peak to compare with but harmonics of it.
+                let share = if bins.hides(place) { 1.0 } else { MIN_OF_WAVE };
+                let is_strongest = strongest.is_some_and(|lobe| (lobe.place - place).abs() < 1.0);
+                !is_strongest && is_so_strong(samples, place, share, strongest)
+            })
+            .or(strongest.map(|lobe| lobe.place));
         let harmonic = |place: f64| {
             let number = (place / fundamental?).round();
             let off = (place - number * fundamental?).abs();
@@ -209,12 +219,12 @@ struct Distortion {
     unknown: Option<DistortionUnknown>,
 }
 
-/// Whether the sine of so many periods over the series is stronger than a peak.
-fn is_stronger(samples: &[f32], periods: f64, peak: Option<&Lobe>) -> bool {
+/// Whether the sine of so many periods over the series has more than a share of the power of a peak.
+fn is_so_strong(samples: &[f32], periods: f64, share: f64, peak: Option<&Lobe>) -> bool {
     let values = samples.iter().map(|&sample| f64::from(sample));
     let sine = SineFit::of(values, periods / samples.len() as f64);
     let power = sine.map_or(0.0, |sine| 0.5 * sine.amplitude * sine.amplitude);
-    peak.is_none_or(|peak| power > peak.power)
+    peak.is_none_or(|peak| power > share * peak.power)
 }
 
 /// The ratio of two powers in decibels, if both are more than nothing.
@@ -246,18 +256,21 @@ impl Distortion {
         if harmonics < 2 {
             return but_sinad(DistortionUnknown::NoHarmonics);
         }
-        let Some(freedom) = count.checked_sub(3 + 2 * harmonics).filter(|freedom| *freedom >= MIN_FREEDOM)
-        else {
+        let at_nyquist = is_at_nyquist(frequency * (harmonics + 1) as f64, count);
+        let parameters = 3 + 2 * harmonics + usize::from(at_nyquist);
+        let Some(freedom) = count.checked_sub(parameters).filter(|freedom| *freedom >= MIN_FREEDOM) else {
             return but_sinad(DistortionUnknown::FewSamples { samples: count, harmonics });
         };
-        let fitted = Harmonics::of(samples, frequency, harmonics);
+        let fitted = Harmonics::of(samples, frequency, harmonics + usize::from(at_nyquist));
         let fundamental = fitted.harmonics.first().map_or(0.0, |fundamental| fundamental.power());
         let noise = fitted.residual_squares / freedom as f64;
-        let others: f64 = fitted.harmonics.iter().skip(1).map(|harmonic| harmonic.power()).sum();
+        let below = fitted.harmonics.iter().take(harmonics).skip(1).map(|harmonic| harmonic.power());
+        let highest = if at_nyquist { fitted.power_of_last(frequency, count) } else { 0.0 };
+        let others = below.sum::<f64>() + highest;
         // Each of the two factors of a harmonic has the variance 2 noise / N.
         let of_noise = 2.0 * noise / length * (harmonics - 1) as f64;
         Self {
-            harmonics: harmonics - 1,
+            harmonics: harmonics - 1 + usize::from(at_nyquist),
             thd: (fundamental > 0.0).then(|| ((others - of_noise).max(0.0) / fundamental).sqrt()),
             snr_db: decibels(fundamental, noise),
             sinad_db,
@@ -457,14 +470,40 @@ mod tests {
             let angle = std::f64::consts::PI / 64.0;
             angle.sin() / (angle * harmonic).sin()
         };
-        // All odd ones below half of the sample rate, 32 times the fundamental.
+        // All odd ones below half of the sample rate, 32 times the fundamental; the even one there is none of this square's.
         let odd = (1..16).map(|half| share(2.0 * f64::from(half) + 1.0).powi(2));
         let expected = odd.sum::<f64>().sqrt();
-        assert_eq!(spectrum.harmonics, 30);
+        assert_eq!(spectrum.harmonics, 31);
         // The other harmonics pull the fitted frequency of the fundamental a little, so that the highest are seen weaker.
         assert_near(spectrum.thd.unwrap(), expected, 3e-4);
         let numbers: Vec<_> = spectrum.peaks.iter().take(4).map(|peak| peak.harmonic).collect();
         assert_eq!(numbers, [Some(1), Some(3), Some(5), Some(7)]);
+    }
+
+    #[test]
+    fn narrow_pulses_have_the_fundamental_of_their_wave() {
+        // One of 100 samples: 49 harmonics are equally strong, and what lies at half of the sample rate has half of the power.
+        let pulses: Vec<f32> = (0..10_000).map(|i| if i % 100 < 1 { 1.0 } else { 0.0 }).collect();
+        let spectrum = Spectrum::of(&pulses, 1e-5, Window::Hann, Some(1000.0)).unwrap();
+        assert_near(spectrum.thd.unwrap(), 48.5_f64.sqrt(), 1e-4);
+        assert_eq!((spectrum.harmonics, spectrum.unknown), (49, None));
+        for peak in &spectrum.peaks {
+            assert_eq!(peak.harmonic, Some((peak.frequency_hz / 1000.0).round() as u32), "{spectrum:?}");
+        }
+        assert!(spectrum.snr_db.unwrap() > 40.0, "{spectrum:?}");
+    }
+
+    #[test]
+    fn what_repeats_with_each_period_is_no_noise() {
+        // 100 samples a period, of which 50 or 51 are high: 51 have a harmonic at half of the sample rate.
+        for (high, offset) in [(50, 0.0), (51, 0.0), (50, 30.0)] {
+            for phase in [0, 25, 50] {
+                let is_high = |index: i32| f32::from(u8::from((index + phase) % 100 < high));
+                let square: Vec<f32> = (0..10_000).map(|index| offset + is_high(index)).collect();
+                let spectrum = Spectrum::of(&square, 1e-5, Window::Hann, Some(1000.0)).unwrap();
+                assert!(spectrum.snr_db.unwrap() > 70.0, "{high}, {phase}: {spectrum:?}");
+            }
+        }
     }
 
     #[test]
