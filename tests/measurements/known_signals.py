@@ -2,8 +2,9 @@
 """Measures random signals with `scopething analyse` and compares what it prints with what is known of them.
 
 Each signal is drawn from a seed: shape, level, noise, steps of a converter, wild and stale samples, clipping, rate and
-number of periods; then half as many with 2.1 to 10 samples a period. What must come out is known from how the signal was
-made, or computed from its samples with numpy and scipy, which share no code with the program. The errors' distribution is printed, and a bound is kept on its quantiles.
+number of periods; then half as many with 2.1 to 10 samples a period. What must come out is known from how the signal
+was made, or computed from its samples with numpy and scipy, which share no code with the program. The errors' distribution is
+printed, and a bound is kept on its quantiles.
 
     target/python/bin/python tests/measurements/known_signals.py PROGRAM [--signals 2000] [--seed 1] [--no-bounds]
 """
@@ -19,7 +20,7 @@ import sys
 import tempfile
 
 import numpy as np
-from scipy import linalg, optimize
+from scipy import optimize
 
 SHAPES = ["sine", "triangle", "exponential", "sawtooth", "square", "trapezoid", "distorted", "dc"]
 TIME_CONSTANTS = 5.0
@@ -237,29 +238,32 @@ def sine_fit(samples, frequency):
     power = 0.5 * float(factors[1] ** 2 + factors[2] ** 2)
     # What scatters about the fit has that many degrees of freedom less than there are samples.
     sinad = 10.0 * math.log10(power / max(np.sum(left**2) / (len(samples) - 4), 1e-30))
-    # Over few periods harmonics pull at the frequency: it is moved until the first ten are fitted best.
-    first = max(1, min(10, math.floor((0.5 - 0.5 / len(samples)) / frequency)))
-    for _ in range(8):
-        columns = design(frequency, first)
-        base, _ = np.linalg.qr(columns)
-        factors = np.linalg.lstsq(columns, samples, rcond=None)[0]
-        left = samples - columns @ factors
-        slope = np.zeros_like(left)
-        for number in range(1, first + 1):
-            angle = math.tau * number * frequency * time
-            cosine, sine = factors[2 * number - 1], factors[2 * number]
-            slope += math.tau * number * time * (sine * np.cos(angle) - cosine * np.sin(angle))
-        across = slope - base @ (base.T @ slope)
-        step = float(across @ left / (across @ across))
-        frequency += step
-        if abs(step) * len(samples) < 1e-10:
-            break
+    # Harmonics pull at the frequency: it is moved until the first ten are fitted best, then more, which hold it better where
+    # they are strong and would lead it astray from farther away.
+    below = max(1, math.floor((0.5 - 0.5 / len(samples)) / frequency))
+    for first in (min(10, below), min(64, below)):
+        for _ in range(8):
+            columns = design(frequency, first)
+            base, _ = np.linalg.qr(columns)
+            factors = np.linalg.lstsq(columns, samples, rcond=None)[0]
+            left = samples - columns @ factors
+            slope = np.zeros_like(left)
+            for number in range(1, first + 1):
+                angle = math.tau * number * frequency * time
+                cosine, sine = factors[2 * number - 1], factors[2 * number]
+                slope += math.tau * number * time * (sine * np.cos(angle) - cosine * np.sin(angle))
+            across = slope - base @ (base.T @ slope)
+            step = float(across @ left / (across @ across))
+            frequency += step
+            if abs(step) * len(samples) < 1e-10:
+                break
     harmonics = max(1, math.floor((0.5 - 0.5 / len(samples)) / frequency))
-    columns = design(frequency, harmonics)
-    base, triangle = np.linalg.qr(columns)
-    all_factors = linalg.solve_triangular(triangle, base.T @ samples)
+    # Of one at half of the sample rate, a single factor is seen.
+    at_half = abs((harmonics + 1) * frequency - 0.5) <= 0.5 / len(samples)
+    columns = design(frequency, harmonics + at_half)
+    all_factors = np.linalg.lstsq(columns, samples, rcond=None)[0]
     all_left = samples - columns @ all_factors
-    freedom = len(samples) - 3 - 2 * harmonics
+    freedom = len(samples) - 3 - 2 * harmonics - at_half
     power = 0.5 * float(all_factors[1] ** 2 + all_factors[2] ** 2)
     snr = 10.0 * math.log10(power / max(np.sum(all_left**2) / max(freedom, 1), 1e-30)) if freedom > 0 else None
     return {"sinad": sinad, "snr": snr, "freedom": freedom}
@@ -445,9 +449,25 @@ BOUNDS = [
     ("few: top, sine (of peak to peak)", 0.9, 0.005),
     ("few: base, sine (of peak to peak)", 0.9, 0.005),
     ("few: noise, sine (of peak to peak)", 0.9, 0.002),
-    ("few: noise, square (of peak to peak)", 0.9, 0.005),
-    ("few: shape wrong, sine", 0.9, 0.0),
+    ("few: noise, square (of peak to peak)", 0.9, 0.002),
+    ("few: noise, ramps (of peak to peak)", 0.9, 0.002),
+    ("few: frequency, square (of it)", 0.9, 0.001),
+    ("few: frequency, ramps (of it)", 0.9, 0.001),
+    ("few: amplitude, square (of peak to peak)", 0.9, 0.005),
+    ("few: amplitude, ramps (of peak to peak)", 0.9, 0.005),
+    ("few: top, square (of peak to peak)", 0.9, 0.005),
+    ("few: base, square (of peak to peak)", 0.9, 0.005),
+    ("few: top, ramps (of peak to peak)", 0.9, 0.01),
+    ("few: base, ramps (of peak to peak)", 0.9, 0.01),
+    ("few: duty, sine", 0.9, 0.01),
+    ("few: edges wrong by two or more, sine", 1.0, 0.0),
+    ("few: edges wrong by two or more, ramps", 0.99, 0.0),
+    ("few: edges wrong by two or more, square", 0.9, 0.0),
+    ("few: shape wrong, sine", 1.0, 0.0),
+    ("few: shape wrong, ramps", 0.99, 0.0),
     ("few: shape wrong, square", 1.0, 0.0),
+    ("top, square, clean (of peak to peak)", 1.0, 0.01),
+    ("base, square, clean (of peak to peak)", 1.0, 0.01),
     ("SINAD (dB)", 0.99, 0.01),
     ("SNR (dB)", 0.99, 0.2),
     ("THD (of the fundamental)", 0.9, 0.01),

@@ -156,6 +156,14 @@ def test_flat_series_have_no_waveform(connected):
         series.waveform
 
 
+def test_a_wave_without_a_known_amplitude_is_not_annotated():
+    # A sine of four samples a period may be a triangle or a square as well.
+    volts = np.sin(2 * np.pi * np.arange(1000) / 4 + 0.3)
+    few = DotDict(samples=volts, sample_rate=1e6)
+    assert not annotate_series(few)
+    assert "waveform" not in few
+
+
 def test_series_of_other_kinds_are_annotated():
     samples = [np.sin(2 * np.pi * i / 50) for i in range(1000)]
     series = DotDict(samples=samples, sample_rate=1e6, sample_period=1e-6, capture_start=5.0)

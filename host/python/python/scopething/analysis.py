@@ -24,7 +24,7 @@ def annotate_series(series: Any) -> bool:
         series: a `scopething.Series`, or anything else with ``samples`` and ``sample_rate``, and perhaps ``capture_start``.
 
     Returns:
-        Whether it has one. It is a dictionary whose keys are attributes: ``period`` in seconds, ``frequency`` in hertz,
+        Whether it has one, whose amplitude and offset its samples show. It is a dictionary whose keys are attributes: ``period`` in seconds, ``frequency`` in hertz,
         ``shape``, ``duty_cycle`` of a square, ``error`` of the match; ``amplitude`` and ``offset`` in the unit of the samples;
         ``samples``, one averaged wave that rises through 0 at its beginning, in units of the amplitude, with ``timestamps``,
         ``sample_period`` and ``sample_rate``; ``beginning``, the sample where the first one starts, ``capture_start``, when that
@@ -47,7 +47,7 @@ def annotate_series(series: Any) -> bool:
         # As volts, since a wave is what is looked for.
         measured = Traces.from_arrays({"A": measured.samples}, measured.sample_rate).A
     wave = analyse(measured).get("wave")
-    if not wave or not wave.get("averaged"):
+    if not wave or not wave.get("averaged") or wave["amplitude"] is None or wave["offset"] is None:
         return False
     sample_period = 1.0 / series.sample_rate
     count = max(1, round(wave["period"] / sample_period))
