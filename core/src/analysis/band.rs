@@ -3,7 +3,7 @@
 use core::cmp::Ordering;
 use core::fmt;
 
-use super::edges::{EdgeMeasurements, edges_of_values, logic_edges};
+use super::edges::{EdgeMeasurements, edges_of_values, logic_edges, may_be_missed};
 use super::levels::{Levels, Moments};
 use crate::plan::Channel;
 use crate::trace::Trace;
@@ -24,7 +24,8 @@ pub enum Measure {
     Rms,
     /// The highest sample less the lowest.
     PeakToPeak,
-    /// Hertz, by the edges; unknown unless they come regularly.
+    /// Hertz, by the edges; unknown unless they come regularly, and where the samples of a period are so few that edges may be
+    /// missed between them: below some six, unless the level dwells at top and base.
     Frequency,
     /// The part of the time that the level is high, 0 to 1; unknown where the frequency is.
     Duty,
@@ -81,7 +82,11 @@ impl Measured {
     pub fn of_analog(samples: &(impl Iterator<Item = f32> + Clone), sample_period_s: f64) -> Self {
         let Some(moments) = Moments::of(samples) else { return Self::default() };
         let levels = Levels::beyond(&moments, samples);
-        let edges = EdgeMeasurements::of(edges_of_values(samples.clone(), &levels), sample_period_s);
+        let edges = if may_be_missed(&levels) {
+            EdgeMeasurements::default()
+        } else {
+            EdgeMeasurements::of(edges_of_values(samples.clone(), &levels), sample_period_s)
+        };
         Self { moments: Some(moments), edges }
     }
 
@@ -230,6 +235,27 @@ mod tests {
         assert!(Measure::ALL.iter().all(|&measure| measured.get(measure).is_none()));
         let flat = Measured::of_analog(&[1.0; 10].into_iter(), 1e-4);
         assert_eq!((flat.get(Measure::Mean), flat.get(Measure::Frequency)), (Some(1.0), None));
+    }
+
+    #[test]
+    fn edges_between_samples_are_not_missed_without_a_word() {
+        let triangle = |turn: f64| (turn - libm::floor(turn) - 0.5).abs();
+        let sine = |turn: f64| libm::sin(core::f64::consts::TAU * turn);
+        let shapes: [fn(f64) -> f64; 2] = [triangle, sine];
+        for (shape, period) in
+            shapes.into_iter().flat_map(|shape| (41..200).map(move |twentieth| (shape, twentieth)))
+        {
+            let period = f64::from(period) / 20.0;
+            for turn in [0.0, 0.1, 0.3] {
+                let samples = (0..1000).map(|index| shape(f64::from(index) / period + turn) as f32);
+                let found = Measured::of_analog(&samples, 1.0).get(Measure::Frequency);
+                let is_right = |hertz: f64| (hertz * period - 1.0).abs() < 2e-3;
+                assert!(
+                    found.is_some_and(is_right) || (period < 6.5 && found.is_none()),
+                    "{period}, {turn}: {found:?}"
+                );
+            }
+        }
     }
 
     #[test]

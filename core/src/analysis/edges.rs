@@ -37,15 +37,30 @@ pub fn series_edges<'a, S: Series + ?Sized>(
     edges_of_values(samples.all(), levels)
 }
 
+/// How far noise reaches, as a fraction of `top - base`.
+fn beyond_noise(levels: &Levels) -> f64 {
+    3.0 * levels.relative_noise()
+}
+
+/// Whether what would be noise is the signal itself, sampled a few times a period.
+fn is_signal(levels: &Levels) -> bool {
+    beyond_noise(levels) > MAX_HYSTERESIS
+}
+
+/// Whether edges may lie between samples unseen: with few samples a period, none of them need be near an extreme, unless all
+/// are near one of two levels.
+pub(super) fn may_be_missed(levels: &Levels) -> bool {
+    is_signal(levels) && !levels.are_all()
+}
+
 /// As [`analog_edges`], of samples that are computed as they are read.
 pub(super) fn edges_of_values<I: Iterator<Item = f32> + Clone>(
     samples: I,
     levels: &Levels,
 ) -> impl Iterator<Item = Edge> + Clone + use<I> {
     let middle = levels.at(0.5);
-    let hysteresis = (3.0 * levels.relative_noise()).max(MIN_HYSTERESIS);
-    // Noise beyond that is the signal itself, sampled a few times a period.
-    let hysteresis = if hysteresis <= MAX_HYSTERESIS { hysteresis } else { MIN_HYSTERESIS };
+    let hysteresis =
+        if is_signal(levels) { MIN_HYSTERESIS } else { beyond_noise(levels).max(MIN_HYSTERESIS) };
     let (low, high) = (levels.at(0.5 - hysteresis), levels.at(0.5 + hysteresis));
     let mut state = AnalogLevel { middle, low, high, is_high: None, previous: None, crossings: None };
     let samples = samples.take(if levels.are_two() { usize::MAX } else { 0 });

@@ -52,6 +52,9 @@ const RESTLESS: f64 = 1.5;
 /// A level that lies in so much of the range about its middle may be a third one between two others.
 const MIDDLE: core::ops::Range<usize> = INTERVALS / 4..INTERVALS - INTERVALS / 4;
 
+/// How far beyond the only two levels of a series its extremes lie at most, as a fraction of their distance.
+const MAX_BEYOND: f64 = 0.1;
+
 /// Of so many samples one must lie at a level beyond the one in the middle: fewer are an overshoot.
 const SAMPLES_PER_BEYOND: u32 = 20;
 
@@ -301,6 +304,12 @@ impl Levels {
     fn seems_to_dwell(&mut self) {
         (self.dwells, self.three) = (false, false);
         (self.overshoot, self.undershoot) = (None, None);
+    }
+
+    /// Whether the series dwells at both levels and nowhere beyond them.
+    pub(super) fn are_all(&self) -> bool {
+        let beyond = (self.high - self.top).max(self.base - self.low);
+        self.dwells && !self.three && beyond < MAX_BEYOND * (self.top - self.base)
     }
 
     /// The level at a fraction of the way from base to top.

@@ -58,6 +58,7 @@ pub use sine_fit::SineFit;
 pub use transition::TransitionTimes;
 pub use wave::Wave;
 
+use edges::may_be_missed;
 use wave::MIN_SAMPLES_WITH_EDGES;
 
 use crate::trace::SampleTimes;
@@ -169,7 +170,7 @@ impl Analysis {
             *edges_are_missed = is_fast && !wave.is_of(edges);
         } else {
             levels.doubt(samples_a_period);
-            *edges_are_missed = levels.is_restless();
+            *edges_are_missed = levels.is_restless() || may_be_missed(levels);
         }
         if *edges_are_missed {
             (edges.frequency_hz, edges.frequency_uncertainty_hz, edges.duty) = (None, None, None);

@@ -336,10 +336,11 @@ fn bridge_gaps(wave: &mut [f32]) -> bool {
         if here.is_nan() {
             continue;
         }
-        let gap = (place - before.0) as f32;
+        // The difference of two samples may exceed what a sample can be.
+        let (gap, from, to) = ((place - before.0) as f64, f64::from(before.1), f64::from(here));
         for inside in before.0 + 1..place {
             if let Some(point) = wave.get_mut(inside % length) {
-                *point = before.1 + (here - before.1) * (inside - before.0) as f32 / gap;
+                *point = (from + (to - from) * (inside - before.0) as f64 / gap) as f32;
             }
         }
         before = (place, here);
@@ -407,6 +408,10 @@ mod tests {
         let mut average = [0.0; 8];
         assert!(wave.average(&samples, SampleTimes { start_s: 0.0, period_s: 1.0 }, &mut average));
         assert_eq!(average, [0.0, 0.5, 1.0, 1.5, 2.0, 1.5, 1.0, 0.5]);
+        let far = [f32::MIN, f32::MAX, f32::MIN, f32::MAX];
+        assert!(wave.average(&far, SampleTimes { start_s: 0.0, period_s: 1.0 }, &mut average));
+        assert_eq!(average[1], 0.0);
+        assert!(average.iter().all(|point| point.is_finite()));
         assert!(!wave.average(&[], TIMES, &mut average));
         assert!(!wave.average(&samples, TIMES, &mut []));
     }
