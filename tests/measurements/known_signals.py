@@ -45,6 +45,7 @@ class Signal:
     delay_periods: float | None
     channels: dict
     few: bool = False  # samples a period
+    phases: int = 0  # at which it is sampled, if they are few
 
     @property
     def count(self):
@@ -164,10 +165,12 @@ def draw_few(rng):
     phases."""
     count = int(log_uniform(rng, 100, 2000))
     samples_a_period = log_uniform(rng, 2.1, 10.0)
+    phases = 0
     if rng.random() < 0.5:
         phases = int(rng.integers(3, 15))
         turns = rng.integers(max(1, math.ceil(phases / 10.0)), max(2, math.floor(phases / 2.1) + 1))
         samples_a_period = max(phases / int(turns), 2.1)
+        phases = phases // math.gcd(phases, int(turns))
     shape = FEW[rng.integers(len(FEW))]
     signal = Signal(
         shape=shape,
@@ -187,6 +190,7 @@ def draw_few(rng):
         delay_periods=None,
         channels={},
         few=True,
+        phases=phases,
     )
     signal.low = float(signal.peak_to_peak * rng.uniform(-1, 1))
     clean = height(signal, signal.turn + np.arange(count) / samples_a_period)
@@ -322,6 +326,11 @@ def judge_few(signal, a, errors):
     """What is not known at so few samples a period may be unknown; what is printed must be right."""
     peak_to_peak, frequency = signal.peak_to_peak, signal.frequency_hz
     wave = a["wave"] or {}
+    # Samples of few phases repeat with a lower frequency, which is as good a reading of what is hardly a sine.
+    repetition = signal.rate_hz / signal.phases if signal.phases else frequency
+    if signal.shape != "sine" and a["edge_frequency"] and abs(a["edge_frequency"] / repetition - 1.0) < 0.001:
+        frequency = repetition
+    periods = frequency * signal.count / signal.rate_hz
     kind = "sine" if signal.shape == "sine" else "square" if signal.shape == "square" else "ramps"
     shape = wave.get("shape", "unknown")
     if shape == "unknown":
@@ -343,7 +352,7 @@ def judge_few(signal, a, errors):
     if a["rising_edges"] is None:
         errors.unknown[f"few: edges wrong by two or more, {kind}"] += 1
     else:
-        errors.right(f"few: edges wrong by two or more, {kind}", abs(a["rising_edges"] - signal.periods) < 2.0)
+        errors.right(f"few: edges wrong by two or more, {kind}", abs(a["rising_edges"] - periods) < 2.0)
 
 
 def judge(signal, found, errors):
@@ -389,7 +398,7 @@ def judge(signal, found, errors):
         errors.add("duty, square (samples)", a["duty"], signal.duty, 1.0 / signal.samples_a_period)
     if signal.shape in ("square", "trapezoid", "sine", "triangle", "exponential"):
         # Edges near the ends of the record may or may not be seen.
-        errors.right("edges wrong by two or more", abs(a["rising_edges"] - signal.periods) < 2.0)
+        errors.right("edges wrong by two or more", abs(a["rising_edges"] - periods) < 2.0)
     rise = {
         "sine": 2.0 * math.asin(0.8) / math.tau,
         "triangle": 0.4,

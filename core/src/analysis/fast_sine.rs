@@ -26,47 +26,64 @@ const MIN_SHARE: f64 = 0.25;
 const SAME: f64 = 0.02;
 
 /// What two periods explain is equal if it differs by no more than this share of the variance.
-const AS_WELL: f64 = 0.02;
+const AS_WELL: f64 = 0.05;
 
 /// The sine gives way to a period that leaves less than this part of what it leaves.
 const CLEARLY: f64 = 0.8;
 
-/// How many times the power of the sine of a period that explains the samples as well the strongest must have. Two lines of a
-/// pulse of one in five samples are equally strong; the fundamental of a sawtooth has four times the power of any other.
-const MIN_STRONGER: f64 = 3.0;
+/// The share of the power from which the sine is the wave, and not a harmonic of another that was found: of a triangle its
+/// fundamental has 0.986.
+const NEARLY_ALL: f64 = 0.9;
 
-/// The period in samples of the strongest sine in a series, if it has at most [`MAX_SAMPLES`] and explains the series as well
-/// as another period, in samples, that was `found`, of which the sine is much weaker: samples of few phases repeat after
-/// several periods as well as after one.
-pub(super) fn period_samples(steps: &[i16], found: Option<f64>) -> Option<f64> {
-    let (period, power) = strongest_sine(steps)?;
+/// So much less power than the fundamental has the sine of a period that is a multiple of its own, or at a harmonic of a
+/// sawtooth that is folded at half of the sample rate, but for the second.
+const LITTLE: f64 = 0.12;
+
+/// The wave whose fundamental is the strongest sine in a series.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Fast {
+    /// Its period in samples.
+    pub(super) period: f64,
+    /// Whether the sine is nearly all of it, so that no edges refute it.
+    pub(super) is_sure: bool,
+}
+
+/// The wave of the strongest sine in a series, if that has at most [`MAX_SAMPLES`] a period and explains the series as well as
+/// another period, in samples, that was `found`, which is a multiple of it, or it is nearly all of the series: samples of few
+/// phases repeat after several periods as well as after one.
+pub(super) fn find(steps: &[i16], found: Option<f64>) -> Option<Fast> {
+    let (period, power, share) = strongest_sine(steps)?;
     let by_period = explained(steps, period)?;
     if by_period < MIN_EXPLAINED {
         return None;
     }
-    let Some(found) = found else { return Some(period) };
+    let is_sure = share > NEARLY_ALL;
+    let fast = Fast { period, is_sure };
+    let Some(found) = found else { return Some(fast) };
     let by_found = explained(steps, found)?;
     if (found / period - 1.0).abs() < SAME {
         let is_better = 1.0 - by_found < CLEARLY * (1.0 - by_period);
-        return Some(if is_better { found } else { period });
+        return Some(if is_better { Fast { period: found, ..fast } } else { fast });
     }
     let of_found = fitted(steps, 1.0 / found).map_or(0.0, |fit| 0.5 * fit.amplitude * fit.amplitude);
-    (by_period + AS_WELL >= by_found && power >= MIN_STRONGER * of_found).then_some(period)
+    let is_fundamental = is_sure || of_found < LITTLE * power;
+    (is_fundamental && by_period + AS_WELL >= by_found).then_some(fast)
 }
 
-/// The period in samples of the strongest sine, and its power.
-fn strongest_sine(steps: &[i16]) -> Option<(f64, f64)> {
+/// The period in samples of the strongest sine, its power and its share of that of all.
+fn strongest_sine(steps: &[i16]) -> Option<(f64, f64, f64)> {
     let mut frequency = strongest_line(steps)?;
     let mut length = FIRST.min(steps.len());
     loop {
         let fit = fitted(steps.get(..length)?, frequency)?;
         let power = 0.5 * fit.amplitude * fit.amplitude;
-        if power < MIN_SHARE * (power + fit.residual_power) {
+        let share = power / (power + fit.residual_power);
+        if share < MIN_SHARE {
             return None;
         }
         frequency = fit.frequency;
         if length == steps.len() {
-            return (frequency * MAX_SAMPLES >= 1.0).then(|| (1.0 / frequency, power));
+            return (frequency * MAX_SAMPLES >= 1.0).then(|| (1.0 / frequency, power, share));
         }
         length = length.saturating_mul(LONGER).min(steps.len());
     }
@@ -103,6 +120,10 @@ mod tests {
     use core::f64::consts::TAU;
     use std::vec::Vec;
 
+    fn period_samples_of(steps: &[i16], found: Option<f64>) -> Option<f64> {
+        find(steps, found).map(|fast| fast.period)
+    }
+
     fn steps(shape: impl Fn(f64) -> f64, period: f64, samples: u32) -> Vec<i16> {
         (0..samples).map(|index| (8000.0 * shape(f64::from(index) / period)) as i16).collect()
     }
@@ -111,7 +132,8 @@ mod tests {
     fn sines_near_half_of_the_sample_rate_are_found() {
         for period in [2.05, 2.2, 2.5, 2.743, 3.0, 3.9] {
             for samples in [100, 1000, 10_000] {
-                let found = period_samples(&steps(|turn| (TAU * (turn + 0.1)).sin(), period, samples), None);
+                let found =
+                    period_samples_of(&steps(|turn| (TAU * (turn + 0.1)).sin(), period, samples), None);
                 assert!(
                     found.is_some_and(|found| (found / period - 1.0).abs() < 1e-4),
                     "{period}: {found:?}"
@@ -122,16 +144,16 @@ mod tests {
 
     #[test]
     fn what_is_slow_or_no_sine_is_not() {
-        assert_eq!(period_samples(&steps(|turn| (TAU * turn).sin(), 30.0, 1000), None), None);
-        assert_eq!(period_samples(&steps(|turn| f64::from(turn < 0.5), 20.0, 1000), None), None);
-        assert_eq!(period_samples(&[0; 100], None), None);
-        assert_eq!(period_samples(&[1, 2], None), None);
+        assert_eq!(period_samples_of(&steps(|turn| (TAU * turn).sin(), 30.0, 1000), None), None);
+        assert_eq!(period_samples_of(&steps(|turn| f64::from(turn < 0.5), 20.0, 1000), None), None);
+        assert_eq!(period_samples_of(&[0; 100], None), None);
+        assert_eq!(period_samples_of(&[1, 2], None), None);
         // A sequence without order.
         let mut state = 1_u32;
         let noise = (0..1000).map(|_| {
             state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
             (state >> 18) as i16
         });
-        assert_eq!(period_samples(&noise.collect::<Vec<i16>>(), None), None);
+        assert_eq!(period_samples_of(&noise.collect::<Vec<i16>>(), None), None);
     }
 }

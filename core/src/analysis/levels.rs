@@ -55,8 +55,17 @@ const MIDDLE: core::ops::Range<usize> = INTERVALS / 4..INTERVALS - INTERVALS / 4
 /// How far beyond the only two levels of a series its extremes lie at most, as a fraction of their distance.
 const MAX_BEYOND: f64 = 0.1;
 
-/// Of so many samples one must lie at a level beyond the one in the middle: fewer are an overshoot.
-const SAMPLES_PER_BEYOND: u32 = 20;
+/// Of so many samples one must lie at a third level: fewer are an overshoot, or noise that reaches the next step of a converter.
+const SAMPLES_PER_LEVEL: u32 = 8;
+
+/// So near to the extreme, in intervals, lies a level beyond the one in the middle: ringing has most of its samples far from it.
+const AT_EXTREME: usize = INTERVALS / 10;
+
+/// How far from a whole number of steps a sample is off them, in steps, for what rounding makes of it.
+const OFF_STEP: f64 = 0.001;
+
+/// Of so many samples of whole steps, fewer than one are off them.
+const SAMPLES_PER_OFF_STEP: usize = 20;
 
 /// How long noise keeps the rarer of two steps, in samples: 1 / (1 - p) if p is its share.
 const FLICKER_SAMPLES: f64 = 1.5;
@@ -201,8 +210,19 @@ impl Levels {
         let middle = self.at(0.5);
         let above = samples.all().filter(|&sample| f64::from(sample) > middle).count();
         let rarer = above.min(samples.len() - above) as f64;
-        self.top - self.base < NOISE_BETWEEN_STEPS * self.noise
-            || rarer < FLICKER_SAMPLES * rising_edges as f64
+        let is_irregular = self.top - self.base < NOISE_BETWEEN_STEPS * self.noise
+            || rarer < FLICKER_SAMPLES * rising_edges as f64;
+        is_irregular && (!self.are_all() || self.are_steps(samples))
+    }
+
+    /// Whether nearly all samples are whole steps apart if base and top are one: two levels of a signal scatter.
+    fn are_steps<S: Series + ?Sized>(&self, samples: &S) -> bool {
+        let off_step = |sample: f32| {
+            let steps = (f64::from(sample) - self.base) / (self.top - self.base);
+            (steps - libm::rint(steps)).abs() > OFF_STEP
+        };
+        let off = samples.all().filter(|&sample| off_step(sample)).count();
+        off < samples.len() / SAMPLES_PER_OFF_STEP
     }
 
     /// The same as noise about one level.
@@ -279,7 +299,7 @@ impl Levels {
             (self.base, self.top) = (base, top);
             self.seems_to_dwell();
         }
-        self.known = wave.offset().is_some();
+        self.known = wave.offset().is_some() || (self.are_all() && wave.has_squares());
         if !self.known {
             self.seems_to_dwell();
         }
@@ -291,6 +311,25 @@ impl Levels {
     /// Whether what looks like noise about one level is a signal that changes from sample to sample.
     pub(super) fn is_restless(&self) -> bool {
         !self.are_two() && self.noise > RESTLESS * self.ac_rms
+    }
+
+    /// Takes the scatter of the samples about the only two levels for the noise, where that is less: edges of pulses are
+    /// none.
+    pub(super) fn scatter_about_both<S: Series + ?Sized>(&mut self, samples: &S) {
+        let (mut squares, mut count) = (0.0, 0_usize);
+        let reach = MAX_BEYOND * (self.top - self.base);
+        for sample in samples.all().map(f64::from) {
+            let distance = (sample - self.base).abs().min((sample - self.top).abs());
+            if distance < reach {
+                squares += distance * distance;
+                count += 1;
+            }
+        }
+        let scatter = sqrt(squares / count.max(1) as f64);
+        if count >= samples.len() - samples.len() / SAMPLES_PER_LEVEL as usize {
+            self.noise = self.noise.min(scatter);
+            self.known_noise = Some(self.noise);
+        }
     }
 
     /// Doubts what few samples between one edge and the next of its direction do not show where no wave is found.
@@ -564,7 +603,8 @@ impl Histogram {
         let dwells = base.is_some() && top.is_some();
         let [base, top] = [(base, self.low), (top, self.high)]
             .map(|(level, extreme)| level.map_or(extreme, |level| level.mode));
-        Modes { base, top, dwells: dwells && top > base, three }
+        let dwells = dwells && top > base;
+        Modes { base, top, dwells, three: three || (dwells && self.dwells_between(base, top)) }
     }
 
     /// The level at which the series dwells on one side of the middle, if it does. Where that lies about the middle itself,
@@ -585,7 +625,12 @@ impl Histogram {
         };
         let is_middle = MIDDLE.contains(&(nearest + PLATEAU_INTERVALS / 2));
         let beyond = beyond.filter(|(counts, _)| is_middle && self.are_many(counts));
-        let farthest = beyond.and_then(|(counts, start)| Some(plateau(counts)? + start));
+        let at_extreme = |from: &usize| match side {
+            Side::Lower => *from <= AT_EXTREME,
+            Side::Upper => from + PLATEAU_INTERVALS + AT_EXTREME >= INTERVALS,
+        };
+        let farthest = beyond.and_then(|(counts, start)| Some(plateau(counts)? + start)).filter(at_extreme);
+        let farthest = farthest.filter(|&from| self.is_kept(samples, from.midpoint(nearest), side));
         let from = farthest.unwrap_or(nearest);
         let mode =
             Self::new(samples, self.begin(from), self.begin(from + PLATEAU_INTERVALS)).mode(samples)?;
@@ -595,7 +640,32 @@ impl Histogram {
     /// Whether the samples of some intervals are more than those of an overshoot.
     fn are_many(&self, some: &[u32]) -> bool {
         let of = |counts: &[u32]| counts.iter().sum::<u32>();
-        of(some) > of(&self.counts) / SAMPLES_PER_BEYOND
+        of(some) > of(&self.counts) / SAMPLES_PER_LEVEL
+    }
+
+    /// Whether samples beyond the middle of an interval come together, as at a level, and not one by one, as noise does.
+    fn is_kept(&self, samples: &(impl Iterator<Item = f32> + Clone), interval: usize, side: Side) -> bool {
+        let bound = self.begin(interval + PLATEAU_INTERVALS / 2);
+        let is_beyond = |sample: f32| match side {
+            Side::Lower => f64::from(sample) < bound,
+            Side::Upper => f64::from(sample) > bound,
+        };
+        let (mut count, mut runs, mut before) = (0_u32, 0_u32, false);
+        for now in samples.clone().map(is_beyond) {
+            count += u32::from(now);
+            runs += u32::from(now && !before);
+            before = now;
+        }
+        f64::from(count) > FLICKER_SAMPLES * f64::from(runs)
+    }
+
+    /// Whether the series dwells at a level between two others as well.
+    fn dwells_between(&self, base: f64, top: f64) -> bool {
+        let interval = |level: f64| self.interval(level as f32);
+        let between =
+            interval(base) + PLATEAU_INTERVALS..(interval(top) + 1).saturating_sub(PLATEAU_INTERVALS);
+        let windows = self.counts.get(between).unwrap_or_default().windows(PLATEAU_INTERVALS);
+        windows.into_iter().any(|window| self.are_many(window))
     }
 
     /// The mean of the samples about the shortest run of intervals that holds half of them, to half of its length beyond

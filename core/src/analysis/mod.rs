@@ -172,6 +172,9 @@ impl Analysis {
             levels.doubt(samples_a_period);
             *edges_are_missed = levels.is_restless() || may_be_missed(levels);
         }
+        if levels.are_all() {
+            levels.scatter_about_both(samples);
+        }
         if *edges_are_missed {
             (edges.frequency_hz, edges.frequency_uncertainty_hz, edges.duty) = (None, None, None);
         }

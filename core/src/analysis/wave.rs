@@ -91,6 +91,11 @@ impl Wave {
         self.phases.is_some()
     }
 
+    /// Whether two levels are its own, and not two at which a sine happens to be sampled.
+    pub(super) fn has_squares(&self) -> bool {
+        self.phases.is_none_or(FewPhases::show_squares)
+    }
+
     /// Whether edges have its frequency.
     pub(super) fn is_of(&self, edges: &EdgeMeasurements) -> bool {
         let is_same = |by_edges_hz: f64| (by_edges_hz / self.frequency_hz - 1.0).abs() < SAME_FREQUENCY;
@@ -125,14 +130,20 @@ impl Wave {
         let by_edges = edges.frequency_hz.map(|frequency_hz| 1.0 / (frequency_hz * times.period_s));
         let pyramid = Pyramid::new(samples, levels, scratch)?;
         let found = if levels.are_two() { period_samples(&pyramid) } else { None };
-        if let Some(period) = fast_sine::period_samples(pyramid.level(0), found) {
-            return Self::folded(&pyramid, times, edges, period);
-        }
         // Edges that come regularly have the period of the wave, unless it has several of them.
         let refuted = |period: f64| {
             edges.rising.max(edges.falling) > MIN_WITNESSES
                 && by_edges.is_some_and(|by_edges| (by_edges / period - 1.0).abs() > SAME_FREQUENCY)
         };
+        // Few phases of two levels, with all edges between them, may be those of a faster wave of which some are missed, but
+        // need not.
+        let has_few = |period: f64| FewPhases::of(samples.len(), period).is_some();
+        let is_theirs = levels.are_all() && found.is_some_and(has_few);
+        let fast = if is_theirs { None } else { fast_sine::find(pyramid.level(0), found) };
+        let edges_are_sure = by_edges.is_some_and(|by_edges| by_edges >= MIN_SAMPLES_WITH_EDGES);
+        if let Some(fast) = fast.filter(|fast| fast.is_sure || !(edges_are_sure && refuted(fast.period))) {
+            return Self::folded(&pyramid, times, edges, fast.period);
+        }
         let by_edges = || by_edges.and_then(|period| checked(&pyramid, period));
         let period = match found {
             Some(period) if !refuted(period) => period,
