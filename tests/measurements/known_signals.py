@@ -398,7 +398,7 @@ def judge(signal, found, errors):
         errors.add("duty, square (samples)", a["duty"], signal.duty, 1.0 / signal.samples_a_period)
     if signal.shape in ("square", "trapezoid", "sine", "triangle", "exponential"):
         # Edges near the ends of the record may or may not be seen.
-        errors.right("edges wrong by two or more", abs(a["rising_edges"] - periods) < 2.0)
+        errors.right("edges wrong by two or more", abs(a["rising_edges"] - signal.periods) < 2.0)
     rise = {
         "sine": 2.0 * math.asin(0.8) / math.tau,
         "triangle": 0.4,

@@ -271,8 +271,8 @@ impl Levels {
 
     /// The standard deviation of the noise. It is what changes from sample to sample, by the lesser of the median second
     /// and fourth differences, which hold what the signal itself bends within five samples as well: of a sine with N
-    /// samples a period 200 / N^4 of its amplitude. Of a wave that a sine fits or that has two levels it is at most
-    /// what these leave, and of one that was sampled at fewer than 24 phases what the samples of a phase scatter.
+    /// samples a period 200 / N^4 of its amplitude. Of a wave that a sine fits, and of what is nearly always at one of two
+    /// levels, it is at most what these leave, and of one that was sampled at fewer than 24 phases what the samples of a phase scatter.
     /// `None` of other waves with fewer than 16 samples a period.
     #[must_use]
     pub fn noise(&self) -> Option<f64> {

@@ -263,6 +263,114 @@ mod tests {
     }
 
     #[test]
+    fn a_strong_harmonic_is_not_the_wave() {
+        let sine = |turn: f64| libm::sin(core::f64::consts::TAU * turn);
+        // A whole number of samples a period, at which folding over a third of it explains the samples as well.
+        for period in [11.0, 17.0, 23.0, 29.0, 37.0, 61.0] {
+            for turn in [0.0, 0.13, 0.4] {
+                let found = analysed(|index| {
+                    let turn = index / period + turn;
+                    (sine(turn) + 2.0 * sine(3.0 * turn)) as f32
+                });
+                let wave = found.wave.unwrap();
+                let off = wave.period_s / TIMES.period_s / period - 1.0;
+                assert!(off.abs() < 1e-3, "{period}, {turn}: {wave:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn ringing_is_no_third_level() {
+        let ringing =
+            |since: f64| 1.0 - libm::exp(-since / 100.0) * libm::cos(core::f64::consts::TAU * since / 10.0);
+        let found = analysed(|index| if index < 200.0 { 0.0 } else { ringing(index - 200.0) as f32 });
+        let levels = found.levels.unwrap();
+        assert!(!levels.has_three() && (levels.top().unwrap() - 1.0).abs() < 0.01, "{levels:?}");
+        assert!(
+            (levels.overshoot.unwrap() - 0.95).abs() < 0.02 && found.transitions.rise_s.is_some(),
+            "{found:?}"
+        );
+    }
+
+    /// Standard normal numbers, by the sum of twelve.
+    fn normal() -> impl FnMut() -> f64 {
+        let mut state = 7_u32;
+        move || {
+            let uniform = |_| {
+                state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+                f64::from(state >> 8) / f64::from(1 << 24)
+            };
+            (0..12).map(uniform).sum::<f64>() - 6.0
+        }
+    }
+
+    #[test]
+    fn noise_over_three_steps_of_a_converter_is_one_level() {
+        for deviation in [0.25, 0.3, 0.35, 0.4, 0.5, 0.7] {
+            for level in [0.0, 0.1, 0.3, 0.5] {
+                let mut normal = normal();
+                let codes: Vec<f64> = (0..1000).map(|_| libm::rint(level + deviation * normal())).collect();
+                let found = analysed(|index| codes[index as usize] as f32);
+                assert_eq!(found.counted_edges(), Some((0, 0)), "{deviation}, {level}: {found:?}");
+                assert!(!found.levels.unwrap().are_two(), "{deviation}, {level}: {found:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn levels_of_data_scatter_and_those_of_noise_between_steps_do_not() {
+        // Bits, each followed by its opposite, two and a half samples each.
+        let mut normal = normal();
+        let bits: Vec<bool> = (0..200).map(|_| normal() > 0.0).collect();
+        let samples: Vec<f32> = (0..1000_u16)
+            .map(|index| {
+                let half = usize::from(index) * 2 / 5;
+                let is_high = bits[half / 2] != (half % 2 == 1);
+                (if is_high { 3.0 } else { 0.0 } + 0.01 * normal()) as f32
+            })
+            .collect();
+        let found = analysed(|index| samples[index as usize]);
+        let levels = found.levels.unwrap();
+        let near =
+            |value: Option<f64>, expected: f64| value.is_some_and(|value| (value - expected).abs() < 0.005);
+        assert!(
+            near(levels.top(), 3.0) && near(levels.base(), 0.0) && near(levels.noise(), 0.01),
+            "{levels:?}"
+        );
+        let changes = samples.windows(2).filter(|pair| (pair[0] > 1.5) != (pair[1] > 1.5)).count();
+        assert_eq!(found.counted_edges().map(|(rising, falling)| rising + falling), Some(changes));
+    }
+
+    #[test]
+    fn steps_of_a_sine_at_eight_phases_are_no_square() {
+        let found = analysed(|index| {
+            let volts = 1.234 + 2.5 * libm::sin(core::f64::consts::TAU * (index / 8.0 + 1.0 / 16.0));
+            (libm::rint(volts * 255.0 / 13.5) * 13.5 / 255.0) as f32
+        });
+        let wave = found.wave.unwrap();
+        assert_eq!(wave.shape, Shape::Sine);
+        // Within half a step.
+        assert!((wave.amplitude().unwrap() - 2.5).abs() < 0.027, "{wave:?}");
+    }
+
+    #[test]
+    fn a_third_level_is_seen_however_long_the_others_are_held() {
+        for held in [5, 15, 25] {
+            let found = analysed(|index| {
+                let place = index as usize % (2 * held + 10);
+                match place {
+                    place if place < held => 1.0,
+                    place if place < held + 5 || place >= 2 * held + 5 => 0.0,
+                    _ => -1.0,
+                }
+            });
+            let levels = found.levels.unwrap();
+            assert_eq!((levels.base(), levels.top()), (Some(-1.0), Some(1.0)), "{held}");
+            assert_eq!((levels.has_three(), found.edges.duty), (true, None), "{held}");
+        }
+    }
+
+    #[test]
     fn a_bent_wave_of_ten_samples_a_period_is_no_square() {
         // A capacitor, charged and discharged for five time constants each.
         let charged = |part: f64| (1.0 - libm::exp(-5.0 * part)) / (1.0 - libm::exp(-5.0));
