@@ -37,13 +37,13 @@ class Signal:
     turn: float
     duty: float
     rising: bool
-    edge: float  # of a trapezoid, in periods
-    harmonics: dict  # of a distorted sine, relative to the fundamental
-    outliers: int
-    clip_range: tuple | None
-    clipped: int
-    delay_periods: float | None
-    channels: dict
+    edge: float = 0.0  # of a trapezoid, in periods
+    harmonics: dict = dataclasses.field(default_factory=dict)  # of a distorted sine, relative to the fundamental
+    outliers: int = 0
+    clip_range: tuple | None = None
+    clipped: int = 0
+    delay_periods: float | None = None
+    channels: dict = dataclasses.field(default_factory=dict)
     few: bool = False  # samples a period
     phases: int = 0  # at which it is sampled, if they are few
 
@@ -109,13 +109,6 @@ def draw(rng):
         turn=rng.random(),
         duty=float(rng.uniform(0.15, 0.85)),
         rising=bool(rng.random() < 0.5),
-        edge=0.0,
-        harmonics={},
-        outliers=0,
-        clip_range=None,
-        clipped=0,
-        delay_periods=None,
-        channels={},
     )
     if shape == "trapezoid":
         signal.duty = float(rng.uniform(0.35, 0.65))
@@ -182,13 +175,6 @@ def draw_few(rng):
         turn=rng.random(),
         duty=float(rng.uniform(0.3, 0.7)),
         rising=bool(rng.random() < 0.5),
-        edge=0.0,
-        harmonics={},
-        outliers=0,
-        clip_range=None,
-        clipped=0,
-        delay_periods=None,
-        channels={},
         few=True,
         phases=phases,
     )
