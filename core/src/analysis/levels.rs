@@ -245,7 +245,9 @@ impl Levels {
     }
 
     /// The upper level, by the histogram method: see [`Levels::of`]. Equal to the base if the series is noise about one
-    /// level. `None` if a wave was sampled at fewer than 16 phases, which do not fit a known shape: see [`Shape`].
+    /// level. `None` if a wave was sampled at fewer than 16 phases, which do not fit a known shape (see [`Shape`]) or that of a
+    /// sawtooth, which jumps anywhere between two of them; and of a signal without a wave that changes from sample to sample,
+    /// unless it dwells at two levels.
     ///
     /// [`Shape`]: super::Shape
     #[must_use]
@@ -272,8 +274,9 @@ impl Levels {
     /// The standard deviation of the noise. It is what changes from sample to sample, by the lesser of the median second
     /// and fourth differences, which hold what the signal itself bends within five samples as well: of a sine with N
     /// samples a period 200 / N^4 of its amplitude. Of a wave that a sine fits, and of what is nearly always at one of two
-    /// levels, it is at most what these leave, and of one that was sampled at fewer than 24 phases what the samples of a phase scatter.
-    /// `None` of other waves with fewer than 16 samples a period.
+    /// levels, it is at most what these leave, and of one that was sampled at fewer than 24 phases what the samples of a
+    /// phase scatter. `None` of other waves with fewer than 16 samples a period, and of a signal without a wave that rises or
+    /// falls as often.
     #[must_use]
     pub fn noise(&self) -> Option<f64> {
         self.known_noise
