@@ -179,6 +179,7 @@ fn fitted_sine<S: Series + ?Sized>(
 #[cfg(test)]
 mod tests {
     use super::super::analyse;
+    use super::super::tests::normal;
     use super::*;
     use std::vec;
     use std::vec::Vec;
@@ -194,19 +195,8 @@ mod tests {
         (whole, long, held)
     }
 
-    fn noise() -> impl FnMut() -> f64 {
-        let mut state = 7_u32;
-        move || {
-            let uniform = |_| {
-                state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-                f64::from(state >> 8) / f64::from(1 << 24)
-            };
-            (0..12).map(uniform).sum::<f64>() - 6.0
-        }
-    }
-
     fn series(samples: usize, period: f64, shape: impl Fn(f64) -> f64) -> Vec<f32> {
-        let mut noise = noise();
+        let mut noise = normal();
         let turn = |index: usize| (index as f64 / period + 0.3).fract();
         (0..samples).map(|index| (1.5 + shape(turn(index)) + 0.01 * noise()) as f32).collect()
     }

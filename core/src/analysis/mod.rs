@@ -293,7 +293,7 @@ mod tests {
     }
 
     /// Standard normal numbers, by the sum of twelve.
-    fn normal() -> impl FnMut() -> f64 {
+    pub(super) fn normal() -> impl FnMut() -> f64 {
         let mut state = 7_u32;
         move || {
             let uniform = |_| {

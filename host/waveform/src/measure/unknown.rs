@@ -211,7 +211,9 @@ mod tests {
 
     #[test]
     fn each_unknown_value_has_its_reason() {
-        use WhyUnknown::{FewEdges, Irregular, NoEdge, NoPeriod, NoTransition};
+        use WhyUnknown::{
+            FewEdges, FewPhases, FewSamples, Irregular, NoEdge, NoPeriod, NoTransition, ThreeLevels,
+        };
         let of = |name: &str, unknown: &[(&'static str, WhyUnknown)]| {
             unknown.iter().find(|one| one.0 == name).map(|one| one.1)
         };
@@ -224,6 +226,25 @@ mod tests {
         assert_eq!((of("rise_time", &step), of("fall_time", &step)), (Some(NoTransition), Some(NoEdge)));
         let sine = volts(|index| (index * std::f64::consts::TAU / 100.0).sin());
         assert_eq!(of("wave", &sine).or(of("edge_frequency", &sine)).or(of("rise_time", &sine)), None);
+        // Four samples a period show no level between them, three levels no single transition, and a pulse in three samples
+        // no noise beside the signal.
+        let few = volts(|index| (index * std::f64::consts::TAU / 4.0 + 0.3).sin());
+        for name in ["shape", "amplitude", "offset", "top", "base", "overshoot", "undershoot"] {
+            let why = of(name, &few);
+            let is_right = |samples: f64| (samples - 4.0).abs() < 1e-3;
+            assert!(
+                matches!(why, Some(FewPhases { samples_a_period }) if is_right(samples_a_period)),
+                "{name}: {why:?}"
+            );
+        }
+        let three = volts(|index| [-1.0, 0.0, 1.0, 0.0][(index as usize / 25) % 4]);
+        for name in ["rise_time", "fall_time", "duty"] {
+            assert_eq!(of(name, &three), Some(ThreeLevels), "{name}");
+        }
+        let fast = volts(|index| (index as u32).wrapping_mul(2_654_435_761) as f64 / f64::from(u32::MAX));
+        for name in ["noise", "rising_edges", "falling_edges", "edge_frequency"] {
+            assert!(matches!(of(name, &fast), Some(FewSamples { .. })), "{name}: {:?}", of(name, &fast));
+        }
         let odd: Vec<u8> = (0..1000_u32).map(|index| u8::from(index.isqrt() % 2 == 0)).collect();
         assert_eq!(unknown(Channel::L[0], Samples::Levels(odd))[0], ("edge_frequency", Irregular));
         assert_eq!(
