@@ -31,6 +31,7 @@ mod drift;
 mod edges;
 mod fast_sine;
 mod fold;
+mod histogram;
 mod levels;
 mod long;
 mod period;

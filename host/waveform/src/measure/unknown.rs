@@ -241,7 +241,7 @@ mod tests {
         for name in ["rise_time", "fall_time", "duty"] {
             assert_eq!(of(name, &three), Some(ThreeLevels), "{name}");
         }
-        let fast = volts(|index| (index as u32).wrapping_mul(2_654_435_761) as f64 / f64::from(u32::MAX));
+        let fast = volts(|index| f64::from((index as u32).wrapping_mul(2_654_435_761)) / f64::from(u32::MAX));
         for name in ["noise", "rising_edges", "falling_edges", "edge_frequency"] {
             assert!(matches!(of(name, &fast), Some(FewSamples { .. })), "{name}: {:?}", of(name, &fast));
         }
